@@ -1,0 +1,36 @@
+"""bench: run, measure and compare deep-learning methods.
+
+What a plugin needs is here; `harness.train`, `harness.data`, `harness.measure`, `harness.results` and
+`harness.testing` are public too. Everything else is private to the core.
+"""
+
+from harness.errors import BenchError, Skip
+from harness.hookspecs import hookimpl
+from harness.spec import (
+    Build,
+    Context,
+    Dataset,
+    Family,
+    Method,
+    Metric,
+    Outputs,
+    Section,
+    Seeds,
+    Task,
+)
+
+__all__ = [
+    "BenchError",
+    "Build",
+    "Context",
+    "Dataset",
+    "Family",
+    "Method",
+    "Metric",
+    "Outputs",
+    "Section",
+    "Seeds",
+    "Skip",
+    "Task",
+    "hookimpl",
+]

@@ -1,0 +1,108 @@
+"""The one way in for data: prepared once, cached by content, memory-mapped and shared by all runs.
+
+A data set's function returns arrays; they lie as .npy files in ``<data folder>/<name>/<key>/``, where the key is a
+digest of the function's code, its parameters and the libraries that it imports. The data folder is $BENCH_DATA, or
+``bench/data`` in the user's cache folder.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import importlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness import source
+from harness.errors import DataError
+from harness.spec import JSON
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The arrays of a data set, read-only and memory-mapped, and the digest of their content."""
+
+    arrays: Mapping[str, np.ndarray[Any, Any]]
+    digest: str
+
+
+def data_folder() -> Path:
+    """Return where prepared data lies."""
+    if folder := os.environ.get("BENCH_DATA"):
+        return Path(folder).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bench" / "data"
+
+
+def load(name: str, target: str, params: Mapping[str, JSON]) -> Prepared:
+    """Return a data set, preparing it first where no earlier run has.
+
+    Runs that ask for the same data at the same time wait for the one that prepares it. Raises DataError where
+    `params` names an unknown parameter, the data cannot be made, or the data folder cannot be written.
+    """
+    known = source.parameters(target)
+    if unknown := sorted(set(params) - set(known)):
+        raise DataError(f"data set '{name}' has no parameter '{unknown[0]}'")
+    whole = {key: params.get(key, parameter.default) for key, parameter in known.items()}
+    facts = [name, whole, source.digest(target), source.libraries(target)]
+    key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+    folder = data_folder() / name / key
+    if not (folder / "about.json").exists():
+        _prepare_once(folder, name, target, whole)
+    return _read(folder)
+
+
+def _prepare_once(folder: Path, name: str, target: str, params: Mapping[str, JSON]) -> None:
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with open(folder.parent / f".{folder.name}.lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not (folder / "about.json").exists():
+                _prepare(folder, name, target, params)
+    except OSError as error:
+        raise DataError(
+            f"data set '{name}' cannot be stored in {folder}: {error}; set BENCH_DATA to another folder"
+        ) from error
+
+
+def _prepare(folder: Path, name: str, target: str, params: Mapping[str, JSON]) -> None:
+    module, _, attribute = target.partition(":")
+    arrays: dict[str, np.ndarray[Any, Any]] = getattr(importlib.import_module(module), attribute)(**params)
+    aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    try:
+        for key, array in arrays.items():
+            if array.dtype.hasobject:
+                raise DataError(f"data set '{name}': the array '{key}' holds Python objects")
+            np.save(aside / f"{key}.npy", array, allow_pickle=False)
+        about = {"name": name, "params": params, "arrays": sorted(arrays), "digest": content_digest(arrays)}
+        (aside / "about.json").write_text(json.dumps(about, indent=1))
+        if folder.exists():  # left half-made by something other than this function
+            shutil.rmtree(folder)
+        aside.rename(folder)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _read(folder: Path) -> Prepared:
+    try:
+        about = json.loads((folder / "about.json").read_text())
+        arrays = {key: np.load(folder / f"{key}.npy", mmap_mode="r", allow_pickle=False) for key in about["arrays"]}
+    except (OSError, ValueError, KeyError) as error:
+        raise DataError(f"{folder} is damaged ({error}); delete it, and it is prepared again") from error
+    return Prepared(arrays, about["digest"])
+
+
+def content_digest(arrays: Mapping[str, np.ndarray[Any, Any]]) -> str:
+    """Return a digest of named arrays: names, types, shapes and values."""
+    digest = hashlib.sha256()
+    for name, array in sorted(arrays.items()):
+        digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()[:16]

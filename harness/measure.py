@@ -1,0 +1,83 @@
+"""Time, memory and size, measured honestly: the device synchronised, warm-up apart, absent rather than zero."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from pathlib import Path
+
+import torch
+from torch import nn
+
+MIB = 2**20
+WARM_UP_STEPS = 3  # the first steps allocate buffers and choose algorithms
+
+
+def parameter_count(model: nn.Module) -> int:
+    """Return the number of trainable real numbers in a model; a complex one counts as two."""
+    return sum(p.numel() * (2 if p.is_complex() else 1) for p in model.parameters() if p.requires_grad)
+
+
+class StepTimer:
+    """Time the steps of a loop: ``with timer: step()``. Work between two steps is not counted."""
+
+    def __init__(self, device: str) -> None:
+        self._device = torch.device(device)
+        self._seconds: list[float] = []
+
+    def __enter__(self) -> None:
+        self._synchronize()
+        self._start = time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        self._synchronize()
+        self._seconds.append(time.perf_counter() - self._start)
+
+    def _synchronize(self) -> None:
+        if self._device.type == "cuda":
+            torch.cuda.synchronize(self._device)
+
+    @property
+    def seconds_per_step(self) -> float:
+        """The median over the steps after warm-up, in seconds."""
+        return statistics.median(self._seconds[WARM_UP_STEPS:] or self._seconds)
+
+
+class PeakMemory:
+    """Measure how much memory a run takes beyond what its process held when this object was made.
+
+    On a GPU the peak of what torch allocated there; elsewhere the peak of the process's resident memory, which
+    includes the run's data, model, gradients and optimiser state but not the libraries loaded before.
+    """
+
+    def __init__(self, device: str) -> None:
+        self._device = torch.device(device)
+        if self._device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(self._device)
+        else:
+            self._before = _resident_kib("VmRSS")
+            _reset_peak()
+
+    @property
+    def mib(self) -> float | None:
+        """The peak so far in MiB; None where the system does not tell."""
+        if self._device.type == "cuda":
+            return torch.cuda.max_memory_allocated(self._device) / MIB
+        peak = _resident_kib("VmHWM")
+        return None if peak is None or self._before is None else max(0, peak - self._before) / 1024
+
+
+def _resident_kib(field: str) -> int | None:
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) for line in lines if line.startswith(field + ":")), None)
+
+
+def _reset_peak() -> None:
+    """Ask Linux to begin the peak anew; a forked process inherits that of its parent."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        return  # not permitted: the inherited peak is that of the warm server, which loads libraries only

@@ -1,0 +1,1 @@
+"""Results -> what people read: tables on the terminal, Markdown, CSV."""

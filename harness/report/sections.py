@@ -1,0 +1,62 @@
+"""The sections that the core contributes to every report."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from harness.report import tables
+from harness.report.tables import escape
+from harness.results import Results
+
+
+def leaderboards(results: Results) -> str:
+    """Return a table per task, with what its columns mean."""
+    counts = ", ".join(f"{n} {status}" for status, n in results.counts().items())
+    suite = escape(str(results.rows["suite"].iloc[0])) if len(results.rows) else ""
+    intro = (
+        f"# {suite}\n\n{counts}. Scores are means over seeds ± the half-width of the 95 % t-interval; n is the number "
+        "of seeds. ms/step is the median wall time of a training step, and runs may have shared the machine: it is a "
+        "guide to cost, not a measurement of speed. Peak MiB is memory beyond the loaded libraries.\n"
+    )
+    return "\n".join([intro, *map(tables.markdown, results.leaderboards())])
+
+
+def failures(results: Results) -> str:
+    """Return a table of the runs that did not succeed, or nothing."""
+    runs = results.runs[results.runs["status"] != "done"]
+    if runs.empty:
+        return ""
+    head = (
+        "## Runs that did not succeed\n\n| run | method | task | seed | status | reason |\n|---|---|---|---|---|---|\n"
+    )
+    lines = [
+        "| " + " | ".join(escape(str(value)) for value in line) + " |"
+        for line in runs[["run", "method_label", "task_label", "seed", "status", "reason"]].itertuples(index=False)
+    ]
+    return head + "\n".join(lines) + "\n"
+
+
+def provenance(results: Results) -> str:
+    """Return the hardware, the libraries that matter, the data, and the suite as it was run."""
+    used = results.hardware.keys() & set(results.rows["hardware"])
+    machines = [_machine(facts) for name, facts in results.hardware.items() if name in used]
+    libraries = [f"- {escape(text)}" for text in sorted(results.rows["libraries"].unique())]
+    data = sorted({part for text in results.rows["data"].dropna() for part in text.split()})
+    suite = "\n".join("    " + line for line in results.suite_text.splitlines())
+    parts = [
+        "## Provenance\n\nHardware:\n",
+        *machines,
+        "\nLibraries that the code of the runs imports:\n",
+        *libraries,
+        "\nData, by the digest of its content:\n",
+        *(f"- {escape(part)}" for part in data),
+        "\nThe suite:\n",
+        suite,
+        "",
+    ]
+    return "\n".join(parts)
+
+
+def _machine(facts: dict[str, Any]) -> str:
+    parts = [facts["cpu"], f"{facts['cores']} cores", f"{facts['memory_gib']} GiB", *facts["gpus"]]
+    return "- " + escape(", ".join(parts))

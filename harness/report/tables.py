@@ -1,0 +1,139 @@
+"""Leaderboards as rows of text, for the terminal, Markdown and CSV alike."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterable
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from harness.results import Leaderboard, Standing
+from harness.stats import Interval
+
+ARROWS = {"higher": "↑", "lower": "↓"}
+COSTS = {"parameters": "parameters", "seconds_per_step": "ms/step", "peak_memory": "peak MiB"}
+
+
+def number(interval: Interval) -> str:
+    """Return "mean ± half-width": the half-width to two significant digits, the mean to the same place.
+
+    One value has no interval: "mean ± –".
+    """
+    if interval.half_width is None:
+        return f"{interval.mean:.4g} ± –"
+    if interval.half_width == 0:
+        return f"{interval.mean:.4g} ± 0"
+    places = max(0, 1 - math.floor(math.log10(interval.half_width)))
+    return f"{interval.mean:.{places}f} ± {interval.half_width:.{places}f}"
+
+
+def cost(name: str, value: float | None) -> str:
+    """Return a cost as its column shows it; "–" where it was not measured."""
+    if value is None:
+        return "–"
+    if name == "seconds_per_step":
+        return f"{value * 1000:.3g}"
+    return f"{value:,.0f}" if value >= 100 or name == "parameters" else f"{value:.3g}"
+
+
+def header(board: Leaderboard) -> list[str]:
+    """Return the column names of a leaderboard."""
+    return ["", "method", f"{board.metric} {ARROWS[board.better]}", "n", *_cost_columns(board).values(), "failed"]
+
+
+def lines(board: Leaderboard) -> list[list[str]]:
+    """Return a leaderboard's lines: rank, method (* where it is like the best), score ± 95 %, n, costs, failures."""
+    several = len(board.like_best) > 1
+    scored = [
+        [
+            str(rank),
+            standing.method + (" *" if several and standing.like_best else ""),
+            number(standing.score),
+            str(standing.score.n),
+            *(cost(name, standing.costs.get(name)) for name in _cost_columns(board)),
+            str(standing.failures or ""),
+        ]
+        for rank, standing in enumerate(board.standings, start=1)
+    ]
+    empty = ["–"] * (2 + len(_cost_columns(board)))
+    return scored + [["–", method, *empty, reason] for method, reason in board.unscored.items()]
+
+
+def title(board: Leaderboard) -> str:
+    """Return the heading of a leaderboard."""
+    return board.task if board.split == "test" else f"{board.task} ({board.split})"
+
+
+def notes(board: Leaderboard) -> list[str]:
+    """Return the sentences under a leaderboard: how far it separates, and its baselines."""
+    baselines = [f"Baseline {name}: {number(value)} (no method takes part)." for name, value in board.baselines.items()]
+    return [note for note in (board.verdict, *baselines) if note]
+
+
+def print_leaderboard(console: Console, board: Leaderboard) -> None:
+    """Print a leaderboard on the terminal."""
+    table = Table(title=title(board), title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0))
+    for i, name in enumerate(header(board)):
+        table.add_column(
+            Text(name), justify="left" if i == 1 else "right", no_wrap=i < 4, style="bold" if i == 2 else ""
+        )
+    for line in lines(board):
+        table.add_row(*map(Text, line))
+    console.print(table)
+    for note in notes(board):
+        console.print(Text(note, style="dim"))
+    console.print()
+
+
+def markdown(board: Leaderboard) -> str:
+    """Return a leaderboard as a Markdown table under its heading."""
+    names = header(board)
+    align = ["---:" if i != 1 else ":---" for i in range(len(names))]
+    table = [names, align, *lines(board)]
+    body = "\n".join("| " + " | ".join(escape(cell) for cell in line) + " |" for line in table)
+    return "\n\n".join([f"## {escape(title(board))}", body, *map(escape, notes(board))]) + "\n"
+
+
+def escape(text: str) -> str:
+    """Return text that Markdown shows as it is, inside a table cell too."""
+    for character in "\\`*_[]<>|#":
+        text = text.replace(character, "\\" + character) if character != "<" else text.replace("<", "&lt;")
+    return " ".join(text.split())
+
+
+def write_csv(boards: Iterable[Leaderboard], path: Path) -> None:
+    """Write leaderboards as one CSV table with unrounded numbers, one line per method and task."""
+    names = [
+        "task",
+        "split",
+        "hardware",
+        "rank",
+        "method",
+        "metric",
+        "better",
+        "mean",
+        "half_width_95",
+        "n",
+        "like_best",
+    ]
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow([*names, "failures", *COSTS])
+        for board in boards:
+            for rank, standing in enumerate(board.standings, start=1):
+                writer.writerow(_csv_line(board, rank, standing))
+
+
+def _csv_line(board: Leaderboard, rank: int, standing: Standing) -> list[object]:
+    score = standing.score
+    values = [score.mean, "" if score.half_width is None else score.half_width, score.n]
+    where = [board.task, board.split, board.hardware, rank, standing.method, board.metric, board.better]
+    return [*where, *values, standing.like_best, standing.failures, *(standing.costs.get(name, "") for name in COSTS)]
+
+
+def _cost_columns(board: Leaderboard) -> dict[str, str]:
+    return {name: column for name, column in COSTS.items() if any(name in s.costs for s in board.standings)}

@@ -1,0 +1,219 @@
+"""Everything stored about a suite, and the only place that groups, ranks and compares."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from harness import store
+from harness.stats import Interval, holm, paired_p, t_interval
+
+CELL = ["method", "method_params", "task", "task_params", "hardware"]
+SIGNIFICANCE = 0.05
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One line of a leaderboard. `like_best`: paired tests over seeds cannot tell it from the best."""
+
+    method: str
+    score: Interval
+    like_best: bool
+    failures: int
+    costs: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Leaderboard:
+    """The methods on one task, one test split and one kind of hardware, best first by the primary metric."""
+
+    task: str
+    split: str
+    metric: str
+    better: str
+    hardware: str
+    standings: tuple[Standing, ...]
+    unscored: Mapping[str, str]  # method -> why it has no value at all
+    baselines: Mapping[str, Interval]  # metric of role "baseline" -> its value over seeds
+
+    @property
+    def like_best(self) -> list[str]:
+        """The best method and those that cannot be told from it."""
+        return [standing.method for standing in self.standings if standing.like_best]
+
+    @property
+    def verdict(self) -> str:
+        """Say in one sentence how far the task tells its methods apart."""
+        alike, count = len(self.like_best), len(self.standings)
+        test = f"paired t-tests over seeds against the best, Holm, {SIGNIFICANCE:.0%}"
+        if count < 2:
+            return ""
+        if all(standing.score.n < 2 for standing in self.standings):
+            return "One seed each: nothing here says which differences are more than chance."
+        if alike == count:
+            return f"This task does not separate the methods at this budget: none can be told from the best ({test})."
+        if alike > count / 2:
+            return (
+                f"This task separates little at this budget: {alike} of {count} cannot be told from the best ({test})."
+            )
+        if alike == 1:
+            return f"The best can be told from all others ({test})."
+        return f"* cannot be told from the best ({test})."
+
+
+class Results:
+    """The results of one suite.
+
+    `rows` is the whole table (see `harness.store.SCHEMA`), one row per measured value, with the columns
+    `method_label` and `task_label`: the name, and the parameters in which the variants at hand differ. `runs` has one
+    row for each run, its last attempt. Where code or library versions changed between sessions, both hold for each cell
+    (method, task, hardware) the newest state only; `history` holds everything.
+    """
+
+    def __init__(self, history: pd.DataFrame, headers: Iterable[Mapping[str, Any]]) -> None:
+        headers = list(headers)
+        self.history = history
+        self.rows = _labelled(_newest(history))
+        self.metrics: dict[str, dict[str, Any]] = _merged(headers, "metrics")
+        self.hardware: dict[str, dict[str, Any]] = _merged(headers, "hardware")
+        self.environments: dict[str, dict[str, str]] = _merged(headers, "environment")
+        self.suite_text: str = headers[-1].get("suite_text", "") if headers else ""
+        self._primary: dict[str, str] = _merged(headers, "primary")
+
+    @classmethod
+    def load(cls, folder: Path) -> Results:
+        """Read a results folder. Raises ResultsError where it is missing or damaged."""
+        return cls(store.read(folder).to_pandas(), store.read_headers(folder))
+
+    def only(self, runs: Iterable[str]) -> Results:
+        """Return these results with only the runs of these ids."""
+        chosen = Results(self.history[self.history["run"].isin(set(runs))], [])
+        chosen.metrics, chosen.hardware, chosen.environments = self.metrics, self.hardware, self.environments
+        chosen.suite_text, chosen._primary = self.suite_text, self._primary
+        return chosen
+
+    @cached_property
+    def runs(self) -> pd.DataFrame:
+        """One row per run: its last attempt."""
+        return self.rows.drop_duplicates("run").reset_index(drop=True)
+
+    def counts(self) -> dict[str, int]:
+        """Return how many runs ended in each status."""
+        return {str(status): int(n) for status, n in self.runs["status"].value_counts().items()}
+
+    def leaderboards(self) -> list[Leaderboard]:
+        """Return a leaderboard for each task, test split and kind of hardware."""
+        boards = []
+        for _, rows in self.rows.groupby(["task", "task_params", "hardware"], sort=False):
+            first = rows.iloc[0]
+            metric = self._primary[f"{first['task']} {first['task_params']}"]
+            scored = rows[(rows["metric"] == metric) & rows["split"].fillna("").str.startswith("test")]
+            boards += [
+                self._leaderboard(rows, str(split), metric) for split in sorted(scored["split"].unique()) or ["test"]
+            ]
+        return boards
+
+    def _leaderboard(self, rows: pd.DataFrame, split: str, metric: str) -> Leaderboard:
+        better = self.metrics[metric]["better"]
+        scored = rows[(rows["status"] == "done") & (rows["metric"] == metric) & (rows["split"] == split)]
+        by_seed = {
+            str(method): dict(zip(group["seed"], group["value"], strict=True))
+            for method, group in scored.groupby("method_label")
+        }
+        alike = _like_best(by_seed, better)
+        standings = []
+        for method, seeds in by_seed.items():
+            own = rows[rows["method_label"] == method]
+            failures = int((own.drop_duplicates("run")["status"] != "done").sum())
+            score = t_interval(list(seeds.values()))
+            standings.append(Standing(method, score, method in alike, failures, self._means(own, "cost")))
+        standings.sort(key=lambda s: -s.score.mean if better == "higher" else s.score.mean)
+        first = rows.iloc[0]
+        return Leaderboard(
+            task=first["task_label"],
+            split=split,
+            metric=metric,
+            better=better,
+            hardware=first["hardware"],
+            standings=tuple(standings),
+            unscored=_reasons(rows[~rows["method_label"].isin(by_seed)]),
+            baselines=self._baselines(rows),
+        )
+
+    def _means(self, rows: pd.DataFrame, role: str) -> dict[str, float]:
+        names = [name for name, metric in self.metrics.items() if metric["role"] == role]
+        chosen = rows[rows["metric"].isin(names) & (rows["status"] == "done")]
+        return {str(name): float(value) for name, value in chosen.groupby("metric")["value"].mean().items()}
+
+    def _baselines(self, rows: pd.DataFrame) -> dict[str, Interval]:
+        """Return each baseline over seeds; within a seed every method's run has computed the same value."""
+        names = [name for name, metric in self.metrics.items() if metric["role"] == "baseline"]
+        chosen = rows[rows["metric"].isin(names) & rows["split"].fillna("").str.startswith("test")]
+        by_seed = chosen.groupby(["metric", "seed"])["value"].mean()
+        return {str(name): t_interval(list(values)) for name, values in by_seed.groupby(level=0)}
+
+
+def _newest(history: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of the last attempt of each run, and of each cell only the runs made in its newest state."""
+    if history.empty:
+        return history
+    # Two sessions may have made the same attempt of a run: the first one counts.
+    ordered = history.sort_values(["started_at", "session"], kind="stable")
+    first = ordered.groupby(["run", "attempt"])["session"].transform("first")
+    ordered = ordered[ordered["session"] == first]
+    last = ordered[ordered["attempt"] == ordered.groupby("run")["attempt"].transform("max")]
+    state = last["source"] + " " + last["libraries"]
+    return last[state == state.groupby([last[column] for column in CELL]).transform("last")]
+
+
+def _labelled(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return rows with the columns `method_label` and `task_label`."""
+    labels = {}
+    for kind in ("method", "task"):
+        pairs = rows[[kind, kind + "_params"]].drop_duplicates()
+        for name, group in pairs.groupby(kind):
+            variants = {text: json.loads(text) for text in group[kind + "_params"]}
+            keys = [key for key in next(iter(variants.values())) if _varies(key, variants.values())]
+            for text, params in variants.items():
+                labels[kind, name, text] = " ".join([str(name), *(f"{key}={params.get(key)}" for key in keys)])
+    columns = {
+        f"{kind}_label": [
+            labels[kind, name, text] for name, text in zip(rows[kind], rows[kind + "_params"], strict=True)
+        ]
+        for kind in ("method", "task")
+    }
+    return rows.assign(**columns)
+
+
+def _reasons(rows: pd.DataFrame) -> dict[str, str]:
+    """Return for each method what became of its runs: statuses with their reasons."""
+    ended = rows.drop_duplicates("run")
+    told = ended["status"] + ": " + ended["reason"]
+    return {str(method): "; ".join(sorted(set(group))) for method, group in told.groupby(ended["method_label"])}
+
+
+def _merged(headers: Iterable[Mapping[str, Any]], key: str) -> dict[str, Any]:
+    return {name: value for header in headers for name, value in header.get(key, {}).items()}
+
+
+def _varies(key: str, variants: Iterable[Mapping[str, Any]]) -> bool:
+    return len({json.dumps(params.get(key)) for params in variants}) > 1
+
+
+def _like_best(by_seed: Mapping[str, Mapping[int, float]], better: str) -> set[str]:
+    """Return the best method and those that paired tests over their common seeds cannot tell from it."""
+    if not by_seed:
+        return set()
+    means = {method: sum(seeds.values()) / len(seeds) for method, seeds in by_seed.items()}
+    best = (max if better == "higher" else min)(means, key=lambda method: means[method])
+    p_values = {}
+    for method in by_seed.keys() - {best}:
+        common = sorted(by_seed[best].keys() & by_seed[method].keys())
+        p_values[method] = paired_p([by_seed[best][s] for s in common], [by_seed[method][s] for s in common])
+    return {best, *(method for method, p in holm(p_values).items() if p >= SIGNIFICANCE)}

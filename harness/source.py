@@ -1,0 +1,214 @@
+"""Plugin code read without running it: a target's parameters, and a digest of the code that its outcome depends on.
+
+A target "module:attr" names a function or class written in that module. Reading it instead of importing it is
+what keeps `bench list`, `bench show` and the check of a whole suite free of torch.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib.metadata
+import importlib.util
+import sys
+import typing
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from harness.errors import CatalogError
+from harness.spec import JSON
+
+# Modules of the core whose code shapes the numbers of a run; a change in any other leaves stored results valid.
+COMPUTING_MODULES = frozenset({"harness.train", "harness.measure", "harness.data"})
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A keyword argument of a target: its annotation as written, the type it names, its default."""
+
+    name: str
+    annotation: str
+    type: Any
+    default: JSON
+    required: bool
+
+
+def parameters(target: str) -> dict[str, Parameter]:
+    """Return the parameters of a target, in order.
+
+    A function's arguments, a class's ``__init__`` arguments, or a dataclass's fields. Raises CatalogError where
+    the target cannot be found or a default is not a literal.
+    """
+    definition = _definition(target)
+    if isinstance(definition, ast.FunctionDef):
+        found = _of_arguments(definition.args, target, skip=0)
+    elif (init := _initialiser(definition)) is not None:
+        found = _of_arguments(init.args, target, skip=1)
+    else:
+        found = _of_fields(definition, target)
+    return {parameter.name: parameter for parameter in found}
+
+
+def digest(*targets: str) -> str:
+    """Return a digest of the code behind targets: their modules and all that these import from their own package.
+
+    Comments, docstrings and layout do not count. The package's top module, which holds the manifest, does not
+    either, so that adding a method leaves the results of its neighbours valid.
+    """
+    names = sorted(set().union(*(_closure(_split(target)[0]) for target in targets)))
+    return hashlib.sha256("\n".join(f"{name} {_code_digest(name)}" for name in names).encode()).hexdigest()[:16]
+
+
+def libraries(*targets: str) -> dict[str, str]:
+    """Return the versions of the third-party libraries that the code behind targets imports, and Python's."""
+    imported = set().union(*(_imports(name) for target in targets for name in _closure(_split(target)[0])))
+    own = {_split(target)[0].partition(".")[0] for target in targets} | {"harness"}
+    tops = {name.partition(".")[0] for name in imported} - set(sys.stdlib_module_names) - own
+    return {"python": ".".join(map(str, sys.version_info[:3])), **{top: _version(top) for top in sorted(tops)}}
+
+
+def _split(target: str) -> tuple[str, str]:
+    module, colon, attribute = target.partition(":")
+    if not (module and colon and attribute.isidentifier()):
+        raise CatalogError(f"target '{target}' is not of the form 'package.module:attribute'")
+    return module, attribute
+
+
+def _definition(target: str) -> ast.FunctionDef | ast.ClassDef:
+    module, attribute = _split(target)
+    for node in _tree(module).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name == attribute:
+            return node
+    raise CatalogError(f"target '{target}': {_file(module)} defines no function or class named '{attribute}'")
+
+
+def _initialiser(definition: ast.ClassDef) -> ast.FunctionDef | None:
+    for node in definition.body:
+        if isinstance(node, ast.FunctionDef) and node.name == "__init__":
+            return node
+    return None
+
+
+def _of_arguments(arguments: ast.arguments, target: str, skip: int) -> Iterator[Parameter]:
+    positional = (arguments.posonlyargs + arguments.args)[skip:]
+    defaults = [None] * (len(positional) - len(arguments.defaults)) + list(arguments.defaults)
+    for argument, default in zip(positional, defaults, strict=True):
+        yield _parameter(argument.arg, argument.annotation, default, target)
+    for argument, keyword_default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
+        yield _parameter(argument.arg, argument.annotation, keyword_default, target)
+
+
+def _of_fields(definition: ast.ClassDef, target: str) -> Iterator[Parameter]:
+    for node in definition.body:
+        if not (isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)):
+            continue
+        if not ast.unparse(node.annotation).startswith("ClassVar"):
+            yield _parameter(node.target.id, node.annotation, node.value, target)
+
+
+def _parameter(name: str, annotation: ast.expr | None, default: ast.expr | None, target: str) -> Parameter:
+    text = "Any" if annotation is None else ast.unparse(annotation)
+    try:
+        value = None if default is None else ast.literal_eval(default)
+    except ValueError:
+        raise CatalogError(
+            f"target '{target}': the default of '{name}' has to be a literal, not {ast.unparse(default)}"  # type: ignore[arg-type]
+        ) from None
+    return Parameter(name, text, _type(text), list(value) if isinstance(value, tuple) else value, default is None)
+
+
+def _type(annotation: str) -> Any:
+    """Return the type that an annotation names, or Any where it names more than plain data."""
+    names = {name: getattr(typing, name) for name in ("Any", "Literal", "Optional", "Union")}
+    plain = {t.__name__: t for t in (bool, int, float, str, list, dict, tuple)}
+    try:
+        return eval(annotation, {"__builtins__": {}}, {**names, **plain})
+    except (NameError, AttributeError, TypeError, SyntaxError):
+        return typing.Any
+
+
+def _file(module: str) -> Path:
+    path = _find(module)
+    if path is None:
+        raise CatalogError(f"module '{module}' cannot be found as Python source")
+    return path
+
+
+@cache
+def _find(module: str) -> Path | None:
+    """Return the source file of a module, without importing it or any package on the way to it."""
+    top, *rest = module.split(".")
+    spec = importlib.util.find_spec(top)
+    if spec is None:
+        return None
+    if not rest:
+        return Path(spec.origin) if spec.origin and spec.origin.endswith(".py") else None
+    for folder in spec.submodule_search_locations or ():
+        base = Path(folder, *rest)
+        for path in (base.with_name(base.name + ".py"), base / "__init__.py"):
+            if path.is_file():
+                return path
+    return None
+
+
+@cache
+def _tree(module: str) -> ast.Module:
+    file = _file(module)
+    try:
+        return ast.parse(file.read_bytes(), filename=str(file))
+    except SyntaxError as error:
+        raise CatalogError(f"{file}:{error.lineno}: {error.msg}") from None
+
+
+@cache
+def _code_digest(module: str) -> str:
+    tree = ast.parse(
+        _file(module).read_bytes()
+    )  # a tree of its own: stripping docstrings must not touch the shared one
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            has_docstring = ast.get_docstring(node, clean=False) is not None
+            node.body = node.body[has_docstring:]
+    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
+
+
+@cache
+def _closure(module: str) -> frozenset[str]:
+    """Return the modules of the same package, and the computing modules of the core, that a module comes to import."""
+    package = module.partition(".")[0]
+    found, todo = {module}, [module]
+    while todo:
+        for name in _imports(todo.pop()):
+            inside = name.startswith(package + ".") or name in COMPUTING_MODULES
+            if inside and name not in found and _find(name) is not None:
+                found.add(name)
+                todo.append(name)
+    return frozenset(found)
+
+
+@cache
+def _imports(module: str) -> frozenset[str]:
+    """Return the names that a module imports, made absolute; `from a import b` gives both a and a.b."""
+    package = module if _file(module).name == "__init__.py" else module.rpartition(".")[0]
+    names: set[str] = set()
+    for node in ast.walk(_tree(module)):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = importlib.util.resolve_name("." * node.level + (node.module or ""), package)
+            names.add(base)
+            names.update(f"{base}.{alias.name}" for alias in node.names)
+    return frozenset(names)
+
+
+@cache
+def _version(top: str) -> str:
+    try:
+        return importlib.metadata.version(top)
+    except importlib.metadata.PackageNotFoundError:
+        # The import name is not the distribution's (sklearn, yaml): the mapping is slow, so it is asked last.
+        owners = importlib.metadata.packages_distributions().get(top, [])
+        return ", ".join(f"{owner} {importlib.metadata.version(owner)}" for owner in sorted(set(owners))) or "unknown"

@@ -1,0 +1,156 @@
+"""The nouns that plugins contribute. Imports no array library, so that discovery stays instant."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Literal, Protocol
+
+JSON = None | bool | int | float | str | list["JSON"] | dict[str, "JSON"]
+
+
+@dataclass(frozen=True)
+class Family:
+    """A kind of method, and the call contract that its members share.
+
+    `given` names the keyword arguments that a task supplies when it builds a method; all other keyword
+    arguments of a method's target are its parameters. `traits` says, for each trait that a member may
+    claim, what the claim means. `checks` names a module whose functions `check_<name>(build)` measure every
+    member; where <name> is a trait ("-" written as "_"), only the members that claim it.
+    """
+
+    name: str
+    contract: str
+    given: frozenset[str] = frozenset()
+    traits: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    checks: str | None = None
+
+
+@dataclass(frozen=True)
+class Method:
+    """A named, referenced way to do what its family does.
+
+    `target` is "module:attr" and names a function or class defined in that module; its keyword arguments,
+    less those that the family's tasks give, are the method's parameters.
+    """
+
+    name: str
+    family: Family
+    target: str
+    reference: str
+    traits: frozenset[str] = frozenset()
+    summary: str = ""
+
+
+@dataclass(frozen=True)
+class Task:
+    """A problem posed to every method of one family.
+
+    `target` names a frozen dataclass; its fields are the task's parameters and its
+    ``run(build, context)`` yields `Outputs`. `metrics[0]` is the primary metric, by which the task ranks.
+    `datasets` names the data sets that it reads; the context hands over no other.
+    A method must claim every trait in `requires`, or the pairing is skipped with that reason.
+    """
+
+    name: str
+    family: Family
+    target: str
+    metrics: tuple[str, ...]
+    datasets: tuple[str, ...] = ()
+    reference: str = ""
+    requires: frozenset[str] = frozenset()
+    summary: str = ""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A number computed from outputs.
+
+    `target` names a function; its parameters are looked up by name among the values of an `Outputs`, and
+    the metric is computed on every `Outputs` that holds them all. `role` says how reports use it:
+    "quality" ranks methods, "cost" is what a method spends, "baseline" is what a trivial rule that no
+    method takes part in scores on the same data.
+    """
+
+    name: str
+    target: str
+    better: Literal["higher", "lower"]
+    unit: str = ""
+    role: Literal["quality", "cost", "baseline"] = "quality"
+    summary: str = ""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Named data. `target` names a function ``(**params) -> dict[str, numpy.ndarray]``, deterministic in them."""
+
+    name: str
+    target: str
+    reference: str = ""
+    summary: str = ""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of a report: `target` names a function ``(results: harness.results.Results) -> str`` of Markdown."""
+
+    name: str
+    target: str
+
+
+class Outputs:
+    """What a task hands over at one point of a run, for metrics to score.
+
+    `split` says what the values were computed on ("train", "val", "test", …), `step` after how many
+    optimiser steps. Everything else is a named value that metrics may ask for.
+    """
+
+    def __init__(self, *, split: str, step: int, **values: Any) -> None:
+        self.split = split
+        self.step = step
+        self.values = values
+
+
+@dataclass(frozen=True)
+class Seeds:
+    """Four independent random streams of one run, each an integer in [0, 2**63).
+
+    Equal run seeds give equal `data`, `init` and `order` whatever the method, so methods are compared in pairs.
+    """
+
+    data: int  # drawing data
+    init: int  # initialising what surrounds the method
+    order: int  # the order of training examples
+    method: int  # initialising the method, and its noise while training
+
+
+class Context(Protocol):
+    """What a run hands to its task."""
+
+    @property
+    def seeds(self) -> Seeds: ...
+
+    @property
+    def device(self) -> str:
+        """A torch device string."""
+        ...
+
+    def data(self, name: str, **params: JSON) -> Mapping[str, Any]:
+        """Return the arrays of data set `name`, prepared once and memory-mapped read-only."""
+        ...
+
+    def report(self, step: int, steps: int, **latest: float) -> None:
+        """Tell the user how far the run is, with the latest numbers worth showing."""
+        ...
+
+
+Build = Callable[..., Any]
+
+
+class TaskTarget(Protocol):
+    """The shape of a task's target."""
+
+    def run(self, build: Build, context: Context) -> Iterator[Outputs]:
+        """Build the method with the keyword arguments that its family gives, train and score it."""
+        ...

@@ -1,0 +1,203 @@
+"""Where results lie: ``results/<suite>/``, one row per measured value.
+
+A session (one `bench run`) appends each finished run to ``_journal/<session>.jsonl`` and syncs it to disk; at its end
+it leaves one ``<session>.parquet``, written aside and renamed. A journal whose session died is read as it is, and
+published by the next session. Only Parquet files stand visibly in the folder, so that ``pandas.read_parquet(folder)``
+is the whole table: pandas passes over names that begin with "_".
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import secrets
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from harness.errors import ResultsError
+
+SCHEMA_VERSION = 1
+
+_TEXT = pa.string()
+SCHEMA = pa.schema(
+    [
+        ("suite", _TEXT),
+        ("run", _TEXT),  # the run's id
+        ("family", _TEXT),
+        ("method", _TEXT),
+        ("method_params", _TEXT),  # JSON, keys sorted, defaults included
+        ("method_version", _TEXT),  # of the distribution that ships it
+        ("task", _TEXT),
+        ("task_params", _TEXT),
+        ("task_version", _TEXT),
+        ("seed", pa.int64()),
+        ("split", _TEXT),  # null, as all up to unit, where a run ended before it measured anything
+        ("step", pa.int64()),
+        ("metric", _TEXT),
+        ("value", pa.float64()),
+        ("unit", _TEXT),
+        ("status", _TEXT),  # done, failed, killed, diverged, skipped
+        ("reason", _TEXT),
+        ("attempt", pa.int64()),
+        ("started_at", pa.timestamp("us", tz="UTC")),
+        ("seconds", pa.float64()),  # wall time of the whole run
+        ("device", _TEXT),
+        ("hardware", _TEXT),  # digest; in full in the file's metadata
+        ("environment", _TEXT),  # likewise
+        ("source", _TEXT),  # digest of the code of method, task, metrics and data sets
+        ("libraries", _TEXT),  # JSON: the versions of those that this code imports
+        ("data", _TEXT),  # name:digest of each data set read
+        ("host", _TEXT),
+        ("session", _TEXT),
+        ("schema_version", pa.int64()),
+    ]
+)
+VALUE_COLUMNS = ("split", "step", "metric", "value", "unit")
+
+JOURNAL, LOGS, REPORT = "_journal", "_logs", "_report"
+
+
+@dataclass(frozen=True)
+class Session:
+    """The journal of one `bench run`, locked for as long as the session lives."""
+
+    folder: Path
+    name: str
+    file: IO[str]
+
+    def append(self, common: Mapping[str, Any], values: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """Store a finished run: on disk when this returns. Returns its rows."""
+        record = {"common": {**common, "session": self.name, "schema_version": SCHEMA_VERSION}, "values": list(values)}
+        try:
+            self.file.write(json.dumps(record) + "\n")
+            self.file.flush()
+            os.fsync(self.file.fileno())
+        except OSError as error:
+            raise ResultsError(f"{self.file.name}: cannot be written: {error}") from error
+        return _rows(record)
+
+    def close(self) -> Path | None:
+        """Leave the session's Parquet file and return its path, or None when nothing was stored."""
+        with self.file:
+            return _publish(self.folder, Path(self.file.name))
+
+
+def open_session(folder: Path, header: Mapping[str, Any]) -> Session:
+    """Begin a session in a results folder, making the folder where it is missing.
+
+    `header` holds what the rows refer to by digest, and the suite; it goes into the metadata of the Parquet file.
+    Raises ResultsError where the folder cannot be written.
+    """
+    name = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
+    try:
+        for part in (JOURNAL, LOGS, REPORT):
+            (folder / part).mkdir(parents=True, exist_ok=True)
+        _check_writable(folder)
+        file = open(folder / JOURNAL / f"{name}.jsonl", "x", encoding="utf-8")  # noqa: SIM115 - lives as long as the session
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.write(json.dumps(header) + "\n")
+        file.flush()
+    except OSError as error:
+        raise ResultsError(
+            f"results folder {folder} cannot be written: {error}; choose another with --results"
+        ) from error
+    return Session(folder, name, file)
+
+
+def publish_abandoned(folder: Path) -> list[Path]:
+    """Publish the journals of sessions that died, and return the Parquet files that came of them."""
+    published = []
+    for journal in sorted((folder / JOURNAL).glob("*.jsonl")):
+        with open(journal, "r+", encoding="utf-8") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue  # its session lives
+            path = _publish(folder, journal)
+            published += [] if path is None else [path]
+    return published
+
+
+def read(folder: Path) -> pa.Table:
+    """Return every row in a results folder, those of sessions that have not ended or died included, each once.
+
+    Raises ResultsError where there is no such folder or a file in it is damaged.
+    """
+    if not folder.is_dir():
+        raise ResultsError(f"{folder}: no such results folder")
+    # Journals first: one that becomes a Parquet file in between is then seen twice rather than not at all.
+    journals = {path.stem: _read_journal(path)[1] for path in sorted((folder / JOURNAL).glob("*.jsonl"))}
+    files = {path.stem: path for path in sorted(folder.glob("*.parquet")) if path.name[0] not in "._"}
+    tables = [_read_parquet(path) for path in files.values()]
+    rows = [row for name, found in journals.items() if name not in files for row in found]
+    return pa.concat_tables([*tables, pa.Table.from_pylist(rows, schema=SCHEMA)])
+
+
+def read_headers(folder: Path) -> list[dict[str, Any]]:
+    """Return the headers of all sessions in a results folder, oldest first."""
+    headers = {path.stem: _read_journal(path)[0] for path in (folder / JOURNAL).glob("*.jsonl")}
+    for path in folder.glob("*.parquet"):
+        if path.name[0] not in "._":
+            metadata = pq.read_schema(path).metadata or {}
+            headers[path.stem] = json.loads(metadata.get(b"bench", b"{}"))
+    return [headers[name] for name in sorted(headers)]
+
+
+def _publish(folder: Path, journal: Path) -> Path | None:
+    header, rows = _read_journal(journal)
+    path = folder / f"{journal.stem}.parquet"
+    if rows and not path.exists():
+        table = pa.Table.from_pylist(rows, schema=SCHEMA.with_metadata({"bench": json.dumps(header)}))
+        aside = folder / JOURNAL / f"{journal.stem}.parquet.tmp"
+        try:
+            pq.write_table(table, aside)
+            with open(aside, "rb") as file:
+                os.fsync(file.fileno())
+            aside.rename(path)
+        except OSError as error:
+            raise ResultsError(f"{path}: cannot be written: {error}; the rows are safe in {journal}") from error
+    journal.unlink(missing_ok=True)
+    return path if rows else None
+
+
+def _read_journal(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")
+    except FileNotFoundError:
+        return {}, []  # published since it was listed
+    except OSError as error:
+        raise ResultsError(f"{path}: cannot be read: {error}") from error
+    records = []
+    for number, line in enumerate(lines[:-1], start=1):  # what follows the last line break was cut off by a death
+        try:
+            records.append(json.loads(line))
+        except json.JSONDecodeError as error:
+            raise ResultsError(f"{path}:{number}: damaged line: {error}") from error
+    return (records[0], [row for record in records[1:] for row in _rows(record)]) if records else ({}, [])
+
+
+def _rows(record: Mapping[str, Any]) -> list[dict[str, Any]]:
+    common = dict(record["common"])
+    common["started_at"] = datetime.fromisoformat(common["started_at"])
+    values = record["values"] or [dict.fromkeys(VALUE_COLUMNS)]
+    return [{**common, **value} for value in values]
+
+
+def _read_parquet(path: Path) -> pa.Table:
+    try:
+        return pq.read_table(path, schema=SCHEMA, partitioning=None).replace_schema_metadata()
+    except (OSError, pa.ArrowException) as error:
+        raise ResultsError(f"{path}: damaged, or not a results file: {error}") from error
+
+
+def _check_writable(folder: Path) -> None:
+    with tempfile.TemporaryFile(dir=folder / JOURNAL), tempfile.TemporaryFile(dir=folder):
+        pass

@@ -1,0 +1,160 @@
+"""A suite file -> Suite: which methods meet which tasks, on what seeds and hardware.
+
+One file, no include, no inheritance, no interpolation:
+
+    title: State-space models on a laptop
+    hardware: {device: cpu, cpus: 1}      # cpus: cores of one run
+    seeds: [0, 1, 2]
+    tasks:
+      - digits                            # a task with its defaults
+      - task: delay
+        params: {lag: 64}                 # fixed values
+        metrics: [mse]                    # instead of the task's own; the first ranks
+    methods:
+      - s4
+      - method: s4d
+        grid: {init: [legs, lin]}         # every combination of these
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from harness import document
+from harness.document import Document, Place, describe
+from harness.errors import SuiteError, did_you_mean
+from harness.spec import JSON
+
+Device = Literal["cpu", "cuda", "auto"]
+DEVICES: tuple[Device, ...] = ("cpu", "cuda", "auto")
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """What one run needs: a device and a number of CPU cores."""
+
+    device: Device = "cpu"
+    cpus: int = 1
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A method or task of a suite, with fixed parameters and a grid. `place` is where the file names it."""
+
+    name: str
+    place: Place
+    params: dict[str, JSON] = field(default_factory=dict)
+    grid: dict[str, list[JSON]] = field(default_factory=dict)
+    metrics: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Suite:
+    """What a suite file says, before any name in it is looked up."""
+
+    name: str
+    title: str
+    description: str
+    hardware: Hardware
+    seeds: tuple[int, ...]
+    tasks: tuple[Entry, ...]
+    methods: tuple[Entry, ...]
+    document: Document
+
+
+_KEYS = ("title", "description", "hardware", "seeds", "tasks", "methods")
+
+
+def read_suite(path: Path) -> Suite:
+    """Read a suite file. Raises SuiteError, with file and line, for whatever in it is wrong by itself."""
+    if path.is_dir():
+        raise SuiteError("is a folder; name a suite file", path=path)
+    source = document.read(path)
+    top = source.mapping({} if source.data is None else source.data, _KEYS)
+    for key in ("tasks", "methods"):
+        if not top.get(key):
+            raise source.error(f"a suite needs '{key}': a list of at least one", key)
+    return Suite(
+        name=path.stem,
+        title=_text(source, top, "title") or path.stem,
+        description=_text(source, top, "description"),
+        hardware=_hardware(source, top.get("hardware", {})),
+        seeds=_seeds(source, top.get("seeds", [0])),
+        tasks=_entries(source, "task", top["tasks"]),
+        methods=_entries(source, "method", top["methods"]),
+        document=source,
+    )
+
+
+def _text(source: Document, top: dict[str, Any], key: str) -> str:
+    value = top.get(key, "")
+    if not isinstance(value, str):
+        raise source.error(f"'{key}' has to be text, not {describe(value)}", key)
+    return value.strip()
+
+
+def _hardware(source: Document, part: Any) -> Hardware:
+    given = source.mapping(part, ("device", "cpus"), "hardware")
+    device, cpus = given.get("device", "cpu"), given.get("cpus", 1)
+    if device not in DEVICES:
+        hint = did_you_mean(str(device), DEVICES)
+        raise source.error(
+            f"'device' has to be one of {', '.join(DEVICES)}, not {describe(device)}{hint}", "hardware", "device"
+        )
+    if type(cpus) is not int or cpus < 1:
+        raise source.error(f"'cpus' has to be a whole number from 1, not {describe(cpus)}", "hardware", "cpus")
+    return Hardware(device, cpus)
+
+
+def _seeds(source: Document, part: Any) -> tuple[int, ...]:
+    if not isinstance(part, list) or not part:
+        raise source.error(
+            f"'seeds' has to be a list of whole numbers, such as [0, 1, 2], not {describe(part)}", "seeds"
+        )
+    for i, seed in enumerate(part):
+        if type(seed) is not int or seed < 0:
+            raise source.error(f"a seed has to be a whole number from 0, not {describe(seed)}", "seeds", i)
+        if seed in part[:i]:
+            raise source.error(f"the seed {seed} is given twice", "seeds", i)
+    return tuple(part)
+
+
+def _entries(source: Document, kind: str, part: Any) -> tuple[Entry, ...]:
+    if not isinstance(part, list):
+        raise source.error(f"'{kind}s' has to be a list, not {describe(part)}", kind + "s")
+    return tuple(_entry(source, kind, item, (kind + "s", i)) for i, item in enumerate(part))
+
+
+def _entry(source: Document, kind: str, item: Any, place: Place) -> Entry:
+    if isinstance(item, str):
+        return Entry(item, place)
+    keys = (kind, "params", "grid", *(("metrics",) if kind == "task" else ()))
+    given = source.mapping(item, keys, *place)
+    if not isinstance(given.get(kind), str):
+        raise source.error(f"this entry needs '{kind}': the name of a {kind}", *place)
+    params = _mapping(source, given, "params", place)
+    grid = _mapping(source, given, "grid", place)
+    for key, values in grid.items():
+        if not isinstance(values, list) or not values:
+            raise source.error(
+                f"the grid of '{key}' has to be a list of values, not {describe(values)}", *place, "grid", key
+            )
+        if key in params:
+            raise source.error(f"'{key}' is given both in 'params' and in 'grid'", *place, "grid", key)
+    return Entry(given[kind], (*place, kind), params, grid, _metrics(source, given, place))
+
+
+def _mapping(source: Document, given: dict[str, Any], key: str, place: Place) -> dict[str, Any]:
+    part = given.get(key, {})
+    if not isinstance(part, dict):
+        raise source.error(f"'{key}' has to be a mapping of parameters to values, not {describe(part)}", *place, key)
+    return part
+
+
+def _metrics(source: Document, given: dict[str, Any], place: Place) -> tuple[str, ...]:
+    part = given.get("metrics", [])
+    if not isinstance(part, list) or not all(isinstance(name, str) for name in part):
+        raise source.error(f"'metrics' has to be a list of names, not {describe(part)}", *place, "metrics")
+    return tuple(part)

@@ -1,0 +1,167 @@
+"""One plain training loop, for tasks that want it.
+
+Every method of a task gets the same optimiser, schedule, batches and budget. Only parameters that a method names in
+``param_groups()`` may have a lower learning rate and a weight decay of their own.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from harness.errors import Diverged
+from harness.measure import PeakMemory, StepTimer, parameter_count
+from harness.spec import Context, Outputs
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Examples:
+    """One split: the tensors that the model is called with, and the targets. All share their first dimension."""
+
+    inputs: tuple[Tensor, ...]
+    targets: Tensor
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def to(self, device: str) -> Examples:
+        return Examples(tuple(tensor.to(device) for tensor in self.inputs), self.targets.to(device))
+
+    def __getitem__(self, index: Tensor | slice) -> Examples:
+        return Examples(tuple(tensor[index] for tensor in self.inputs), self.targets[index])
+
+
+def splits(data: Mapping[str, Any], *, inputs: tuple[str, ...] = ("inputs",)) -> dict[str, Examples]:
+    """Return the splits "train", "val" and "test" of a data set whose arrays are named "<split>_<part>".
+
+    The part "targets" and each of `inputs` become tensors; whole numbers become 64-bit, as indices have to be.
+    """
+
+    def tensor(split: str, part: str) -> Tensor:
+        values = torch.tensor(data[f"{split}_{part}"])
+        return values if values.is_floating_point() else values.long()
+
+    return {
+        split: Examples(tuple(tensor(split, part) for part in inputs), tensor(split, "targets"))
+        for split in ("train", "val", "test")
+    }
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """AdamW with linear warm-up and cosine decay to zero; `evaluations` validations at equal distances."""
+
+    steps: int
+    batch_size: int
+    lr: float
+    weight_decay: float = 0.01
+    warmup: float = 0.1  # the share of the steps that the learning rate rises for
+    evaluations: int = 4
+
+
+def supervised(
+    model: nn.Module, splits: Mapping[str, Examples], loss: Loss, recipe: Recipe, context: Context, memory: PeakMemory
+) -> Iterator[Outputs]:
+    """Train on "train", choose the checkpoint with the lowest loss on "val", score "test" once with it.
+
+    Yields outputs with `prediction` and `target` for "val" at each evaluation and for "test" at the end, and then
+    outputs for "train" with `parameters`, `seconds_per_step` and, where the system tells it, `peak_memory` (MiB
+    beyond what was held when `memory` was made).
+
+    Raises Diverged when the training loss is no longer finite.
+    """
+    model = model.to(context.device)
+    splits = {name: split.to(context.device) for name, split in splits.items()}
+    optimiser = torch.optim.AdamW(parameter_groups(model, recipe), lr=recipe.lr)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _learning_rate_factor(step, recipe))
+    timer = StepTimer(context.device)
+    batches = _batches(splits["train"], recipe, context)
+    torch.manual_seed(context.seeds.method)  # dropout and the like
+    best, best_step, best_state = math.inf, 0, copy.deepcopy(model.state_dict())
+    for step in range(1, recipe.steps + 1):
+        batch = next(batches)
+        with timer:
+            value = _train_step(model, batch, loss, optimiser)
+            schedule.step()
+        if not math.isfinite(value):
+            raise Diverged(f"the training loss is {value} at step {step}")
+        context.report(step, recipe.steps, loss=value)
+        if _is_evaluation(step, recipe):
+            prediction = predict(model, splits["val"], recipe.batch_size)
+            yield Outputs(split="val", step=step, prediction=prediction, target=splits["val"].targets)
+            if (held_out := float(loss(prediction, splits["val"].targets))) < best:
+                best, best_step, best_state = held_out, step, copy.deepcopy(model.state_dict())
+    model.load_state_dict(best_state)
+    prediction = predict(model, splits["test"], recipe.batch_size)
+    yield Outputs(split="test", step=best_step, prediction=prediction, target=splits["test"].targets)
+    costs: dict[str, Any] = {"parameters": parameter_count(model), "seconds_per_step": timer.seconds_per_step}
+    if (peak := memory.mib) is not None:
+        costs["peak_memory"] = peak
+    yield Outputs(split="train", step=recipe.steps, **costs)
+
+
+def parameter_groups(model: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
+    """Return optimiser groups: those that modules of `model` ask for in ``param_groups()``, and all the rest.
+
+    A group that a module asks for has `params`, and may have `max_lr`, a ceiling on its learning rate, and
+    `weight_decay`.
+    """
+    groups: list[dict[str, Any]] = []
+    for module in model.modules():
+        ask = getattr(module, "param_groups", None)
+        for group in ask() if callable(ask) else []:
+            lr = min(recipe.lr, group.get("max_lr", recipe.lr))
+            groups.append(
+                {"params": group["params"], "lr": lr, "weight_decay": group.get("weight_decay", recipe.weight_decay)}
+            )
+    named = {id(parameter) for group in groups for parameter in group["params"]}
+    rest = [p for p in model.parameters() if p.requires_grad and id(p) not in named]
+    return [{"params": rest, "lr": recipe.lr, "weight_decay": recipe.weight_decay}, *groups]
+
+
+@torch.no_grad()
+def predict(model: nn.Module, split: Examples, batch_size: int) -> Tensor:
+    """Return the model's outputs on a whole split, in evaluation mode, batch by batch."""
+    model.eval()
+    outputs = [model(*split[slice(i, i + batch_size)].inputs) for i in range(0, len(split), batch_size)]
+    model.train()
+    return torch.cat(outputs)
+
+
+def _train_step(model: nn.Module, batch: Examples, loss: Loss, optimiser: torch.optim.Optimizer) -> float:
+    optimiser.zero_grad(set_to_none=True)
+    value = loss(model(*batch.inputs), batch.targets)
+    value.backward()  # type: ignore[no-untyped-call]
+    optimiser.step()
+    return value.item()
+
+
+def _batches(split: Examples, recipe: Recipe, context: Context) -> Iterator[Examples]:
+    """Yield batches for ever, each epoch in a new random order; what does not fill a batch waits for the next epoch."""
+    generator = torch.Generator().manual_seed(context.seeds.order)
+    if len(split) < recipe.batch_size:
+        raise ValueError(f"batch_size {recipe.batch_size} is more than the {len(split)} training examples")
+    while True:
+        order = torch.randperm(len(split), generator=generator)
+        for i in range(0, len(split) - recipe.batch_size + 1, recipe.batch_size):
+            yield split[order[i : i + recipe.batch_size].to(context.device)]
+
+
+def _learning_rate_factor(step: int, recipe: Recipe) -> float:
+    warm = max(1, round(recipe.warmup * recipe.steps))
+    if step < warm:
+        return (step + 1) / warm
+    return 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, recipe.steps - warm)))
+
+
+def _is_evaluation(step: int, recipe: Recipe) -> bool:
+    """Tell whether `step` completes one of `evaluations` equal parts of the budget."""
+    return step * recipe.evaluations // recipe.steps > (step - 1) * recipe.evaluations // recipe.steps

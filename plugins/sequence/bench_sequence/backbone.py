@@ -1,0 +1,78 @@
+"""The one model around every mixer, so that only the mixer differs between methods.
+
+Encoder -> blocks -> (mean over valid positions) -> linear head. A block is
+x + GLU(Linear_{H -> 2H}(dropout(gelu(mixer(norm(x)))))), the block of the S4 reference code (arXiv:2111.00396) with
+layer normalisation before the mixer.
+
+Symbols: B batch, L length, H = d_model channels, C outputs.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from harness import Build
+
+
+class Block(nn.Module):
+    """A mixer with the point-wise layers around it: (B, L, H) -> (B, L, H)."""
+
+    def __init__(self, mixer: nn.Module, d_model: int, *, dropout: float, norm: bool) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(d_model) if norm else nn.Identity()
+        self.mixer = mixer
+        self.dropout = nn.Dropout(dropout)
+        self.output = nn.Linear(d_model, 2 * d_model)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.dropout(nn.functional.gelu(self.mixer(self.norm(x))))
+        return x + nn.functional.glu(self.output(y), dim=-1)
+
+
+class Backbone(nn.Module):
+    """Encoder, blocks and head.
+
+    Args:
+        encoder: maps the model's input to (B, L, H).
+        build: the method; called once for each layer with d_model, l_max and causal.
+        outputs: C.
+        pool: average over the valid positions before the head, giving (B, C); otherwise (B, L, C).
+        norm: normalise before each mixer and before the head. Regression on raw amplitudes goes without.
+    """
+
+    def __init__(
+        self,
+        encoder: nn.Module,
+        build: Build,
+        *,
+        d_model: int,
+        l_max: int,
+        layers: int,
+        outputs: int,
+        causal: bool,
+        pool: bool,
+        dropout: float = 0.0,
+        norm: bool = True,
+    ) -> None:
+        super().__init__()
+        self.encoder = encoder
+        mixers = [build(d_model=d_model, l_max=l_max, causal=causal) for _ in range(layers)]
+        self.blocks = nn.ModuleList(Block(mixer, d_model, dropout=dropout, norm=norm) for mixer in mixers)
+        self.norm = nn.LayerNorm(d_model) if norm else nn.Identity()
+        self.head = nn.Linear(d_model, outputs)
+        self.pool = pool
+
+    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Return (B, C) or (B, L, C). `lengths` (B,) says how many positions of each sequence are not padding."""
+        h = self.encoder(x)
+        for block in self.blocks:
+            h = block(h)
+        h = self.norm(h)
+        return self.head(_mean(h, lengths) if self.pool else h)
+
+
+def _mean(h: Tensor, lengths: Tensor | None) -> Tensor:
+    """Average over positions: (B, L, H) -> (B, H)."""
+    if lengths is None:
+        return h.mean(dim=1)
+    valid = (torch.arange(h.shape[1], device=h.device) < lengths[:, None]).to(h.dtype)  # (B, L)
+    return torch.einsum("blh,bl->bh", h, valid) / lengths[:, None].to(h.dtype)

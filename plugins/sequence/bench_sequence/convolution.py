@@ -1,0 +1,44 @@
+"""Long convolutions of a sequence with one kernel per channel, by FFT.
+
+Symbols: B batch, L sequence length, H channels, K kernel length.
+"""
+
+import torch
+from torch import Tensor
+
+
+def _fft_length(minimum: int) -> int:
+    """Return the smallest even 5-smooth number that is at least `minimum`; FFTs of other lengths can be far slower."""
+    n = minimum + minimum % 2
+    while True:
+        rest = n
+        for prime in (2, 3, 5):
+            while rest % prime == 0:
+                rest //= prime
+        if rest == 1:
+            return n
+        n += 2
+
+
+def causal_convolution(u: Tensor, kernel: Tensor) -> Tensor:
+    """Return y with y_t = sum over j = 0..t of kernel_j u_{t-j}.
+
+    Args:
+        u: inputs, (B, L, H), real.
+        kernel: (H, K), real; taps beyond L are not used, missing ones are zero.
+    """
+    L = u.shape[1]
+    kernel = kernel[:, :L]
+    n = _fft_length(L + kernel.shape[1])  # a shorter transform would wrap the end of the sequence onto its beginning
+    spectrum = torch.fft.rfft(u, n=n, dim=1) * torch.fft.rfft(kernel, n=n).T
+    return torch.fft.irfft(spectrum, n=n, dim=1)[:, :L]
+
+
+def two_sided_convolution(u: Tensor, forward: Tensor, backward: Tensor) -> Tensor:
+    """Return y with y_t = sum over j >= 0 of forward_j u_{t-j} + sum over j >= 0 of backward_j u_{t+1+j}.
+
+    The backward kernel starts at lag one, so that the present input is counted once (the convention of the
+    S4 reference code). Shapes as in `causal_convolution`.
+    """
+    backward_shifted = torch.nn.functional.pad(backward, (1, 0))
+    return causal_convolution(u, forward) + causal_convolution(u.flip(1), backward_shifted).flip(1)

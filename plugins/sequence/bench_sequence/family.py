@@ -1,0 +1,25 @@
+"""The family of sequence mixers: layers that carry information along a sequence."""
+
+from types import MappingProxyType
+
+from harness import Family
+
+SEQUENCE_MIXER = Family(
+    name="sequence-mixer",
+    contract=(
+        "(*, d_model: int, l_max: int, causal: bool, **params) -> nn.Module on (batch, length, d_model), "
+        "same shape out; optional step(x, state=None) -> (y, state) on (batch, d_model); optional param_groups() "
+        "-> [{'params', 'max_lr', 'weight_decay'}] for parameters with optimiser settings of their own"
+    ),
+    given=frozenset({"d_model", "l_max", "causal"}),
+    traits=MappingProxyType(
+        {
+            "causal": "built with causal=True, no output depends on a later input",
+            "bidirectional": "built with causal=False, every output can depend on every input",
+            "stepwise": "has step(); feeding a causal layer one position at a time gives its parallel output",
+            "any-length": "accepts sequences shorter and longer than l_max",
+            "linear": "the layer is a linear map of its input sequence",
+        }
+    ),
+    checks="bench_sequence.checks",
+)

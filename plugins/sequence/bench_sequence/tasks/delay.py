@@ -1,0 +1,49 @@
+"""Delay: reproduce a continuous signal some steps later.
+
+The task on which the initialisation of a state-space layer decides (arXiv:2206.11893 studies its variants): the layer
+must hold a window of the signal in its state, and no gradient finds such a state from a random one.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from bench_sequence.backbone import Backbone
+from harness import Build, Context, Outputs
+from harness.measure import PeakMemory
+from harness.train import Recipe, splits, supervised
+
+
+@dataclass(frozen=True)
+class Delay:
+    """Output at each position the input `lag` positions before, zero at the first `lag`."""
+
+    length: int = 256
+    lag: int = 128
+    d_model: int = 32
+    layers: int = 1
+    steps: int = 400
+    batch_size: int = 32
+    lr: float = 0.004
+    weight_decay: float = 0.01
+    warmup: float = 0.1
+
+    def run(self, build: Build, context: Context) -> Iterator[Outputs]:
+        memory = PeakMemory(context.device)
+        data = context.data("delay", length=self.length, lag=self.lag)
+        torch.manual_seed(context.seeds.init)
+        model = Backbone(
+            nn.Linear(1, self.d_model),
+            build,
+            d_model=self.d_model,
+            l_max=self.length,
+            layers=self.layers,
+            outputs=1,
+            causal=True,
+            pool=False,
+            norm=False,  # the amplitude is the message
+        )
+        recipe = Recipe(self.steps, self.batch_size, self.lr, self.weight_decay, self.warmup)
+        yield from supervised(model, splits(data), nn.functional.mse_loss, recipe, context, memory)
