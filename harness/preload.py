@@ -8,9 +8,14 @@ import contextlib
 import importlib
 import os
 
-import harness.train
-import harness.worker  # noqa: F401
+MODULES = (
+    "torch",
+    "torch._dynamo",  # building the first optimiser imports it: over a second, were it left to each run
+    "harness.train",
+    "harness.worker",
+    *os.environ.get("BENCH_PRELOAD", "").split(),
+)
 
-for module in os.environ.get("BENCH_PRELOAD", "").split():
+for module in MODULES:
     with contextlib.suppress(Exception):
         importlib.import_module(module)

@@ -37,7 +37,7 @@ def bench_methods() -> Iterator[Method]:
         "bench_sequence.lssl:LSSL",
         reference="Gu, Johnson, Goel, Saab, Dao, Rudra, Ré 2021, arXiv:2110.13985",
         traits=_LINEAR_RECURRENT,
-        summary="linear state-space layer with a dense or structured trainable state matrix",
+        summary="linear state-space layer with a structured trainable state matrix",
     )
     yield Method(
         "sgconv",

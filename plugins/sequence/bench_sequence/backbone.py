@@ -35,7 +35,8 @@ class Backbone(nn.Module):
         encoder: maps the model's input to (B, L, H).
         build: the method; called once for each layer with d_model, l_max and causal.
         outputs: C.
-        pool: average over the valid positions before the head, giving (B, C); otherwise (B, L, C).
+        pool: average over the valid positions before the head, giving (B, C); otherwise (B, L - first, C).
+        first: the position from which outputs are wanted.
         norm: normalise before each mixer and before the head. Regression on raw amplitudes goes without.
     """
 
@@ -50,6 +51,7 @@ class Backbone(nn.Module):
         outputs: int,
         causal: bool,
         pool: bool,
+        first: int = 0,
         dropout: float = 0.0,
         norm: bool = True,
     ) -> None:
@@ -59,15 +61,15 @@ class Backbone(nn.Module):
         self.blocks = nn.ModuleList(Block(mixer, d_model, dropout=dropout, norm=norm) for mixer in mixers)
         self.norm = nn.LayerNorm(d_model) if norm else nn.Identity()
         self.head = nn.Linear(d_model, outputs)
-        self.pool = pool
+        self.pool, self.first = pool, first
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Return (B, C) or (B, L, C). `lengths` (B,) says how many positions of each sequence are not padding."""
+        """Return (B, C) or (B, L - first, C). `lengths` (B,) says how many positions of each sequence are not padding."""
         h = self.encoder(x)
         for block in self.blocks:
             h = block(h)
         h = self.norm(h)
-        return self.head(_mean(h, lengths) if self.pool else h)
+        return self.head(_mean(h, lengths) if self.pool else h[:, self.first :])
 
 
 def _mean(h: Tensor, lengths: Tensor | None) -> Tensor:

@@ -4,7 +4,7 @@ Symbols: B batch, L sequence length, H channels, K kernel length.
 """
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 
 def _fft_length(minimum: int) -> int:
@@ -30,8 +30,7 @@ def causal_convolution(u: Tensor, kernel: Tensor) -> Tensor:
     L = u.shape[1]
     kernel = kernel[:, :L]
     n = _fft_length(L + kernel.shape[1])  # a shorter transform would wrap the end of the sequence onto its beginning
-    spectrum = torch.fft.rfft(u, n=n, dim=1) * torch.fft.rfft(kernel, n=n).T
-    return torch.fft.irfft(spectrum, n=n, dim=1)[:, :L]
+    return _circular_convolution(u, kernel, n)
 
 
 def two_sided_convolution(u: Tensor, forward: Tensor, backward: Tensor) -> Tensor:
@@ -40,5 +39,14 @@ def two_sided_convolution(u: Tensor, forward: Tensor, backward: Tensor) -> Tenso
     The backward kernel starts at lag one, so that the present input is counted once (the convention of the
     S4 reference code). Shapes as in `causal_convolution`.
     """
-    backward_shifted = torch.nn.functional.pad(backward, (1, 0))
-    return causal_convolution(u, forward) + causal_convolution(u.flip(1), backward_shifted).flip(1)
+    L = u.shape[1]
+    n = _fft_length(2 * L)
+    forward, backward = forward[:, :L], backward[:, :L]
+    ahead = nn.functional.pad(backward.flip(1), (n - backward.shape[1], 0))  # lag -1 stands at n - 1, -2 at n - 2, ...
+    return _circular_convolution(u, nn.functional.pad(forward, (0, n - forward.shape[1])) + ahead, n)
+
+
+def _circular_convolution(u: Tensor, kernel: Tensor, n: int) -> Tensor:
+    """Convolve u (B, L, H) with kernel (H, K), indices modulo n; transforms run along the last dimension."""
+    spectrum = torch.fft.rfft(u.transpose(1, 2), n=n) * torch.fft.rfft(kernel, n=n)  # (B, H, n/2 + 1)
+    return torch.fft.irfft(spectrum, n=n)[..., : u.shape[1]].transpose(1, 2)

@@ -1,0 +1,270 @@
+"""Conformance checks of sequence mixers: what the family's contract and its traits promise, measured.
+
+Each `check_<name>(build)` calls `build(d_model=, l_max=, causal=)` for layers of one method and raises AssertionError
+saying what it found. Checks named after a trait ("-" written as "_") are for the methods that claim it, the others
+for every method. A method may refuse one of its two forms with ValueError unless it claims the trait that needs it.
+
+Equalities are measured in float64, as the largest difference relative to the largest output.
+"""
+
+import io
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+Build = Callable[..., nn.Module]
+
+BATCH = 3
+D_MODEL = 16
+L_MAX = 64
+
+ROUNDING = 1e-9  # what float64 FFTs and long sums leave behind, with room to spare
+STEP_TOLERANCE = 1e-8  # a recurrence accumulates its errors over L_MAX steps
+
+
+# The contract, which every method keeps.
+
+
+def check_shape(build: Build) -> None:
+    """The output has the shape and dtype of the input, for any batch, d_model and l_max."""
+    for batch, d_model, l_max in ((BATCH, D_MODEL, L_MAX), (1, 32, 128)):
+        for form, layer in _forms(build, d_model=d_model, l_max=l_max):
+            x = _noise(batch, l_max, d_model)
+            y = layer(x)
+            assert y.shape == x.shape, f"{form}: input {tuple(x.shape)} gave output {tuple(y.shape)}"
+            assert y.dtype == x.dtype, f"{form}: a {x.dtype} input gave a {y.dtype} output"
+
+
+def check_finite(build: Build) -> None:
+    """Outputs and gradients are finite for ordinary, zero, constant and large inputs."""
+    for form, layer in _forms(build):
+        noise = _noise(BATCH, L_MAX, D_MODEL)
+        inputs = {"normal": noise, "zero": 0 * noise, "constant": torch.ones_like(noise), "large": 100 * noise}
+        for kind, x in inputs.items():
+            layer.zero_grad()
+            x.requires_grad_()
+            y = layer(x)
+            assert y.isfinite().all(), f"{form}: {kind} inputs gave an output that is not finite"
+            y.sum().backward()
+            for name, tensor in (("the input", x), *layer.named_parameters()):
+                finite = tensor.grad is None or tensor.grad.isfinite().all()
+                assert finite, f"{form}: {kind} inputs gave {name} a gradient that is not finite"
+
+
+def check_batch_independence(build: Build) -> None:
+    """A sequence's output does not depend on the other sequences of its batch."""
+    with _float64():
+        for form, layer in _forms(build):
+            x = _noise(BATCH, L_MAX, D_MODEL)
+            error = _difference(layer(x)[:1], layer(x[:1]))
+            assert error <= ROUNDING, f"{form}: a sequence alone and in a batch give outputs that differ by {error:.1e}"
+
+
+def check_gradient_reaches_every_parameter(build: Build) -> None:
+    """Every trainable parameter has a gradient that is not zero throughout."""
+    for form, layer in _forms(build):
+        y = layer(_noise(BATCH, L_MAX, D_MODEL))
+        (y * _noise(*y.shape, seed=1)).sum().backward()  # random weights, since some symmetric losses have no gradient
+        for name, parameter in layer.named_parameters():
+            if parameter.requires_grad:
+                reached = parameter.grad is not None and bool(parameter.grad.any())
+                assert reached, f"{form}: no gradient reaches the parameter {name}"
+
+
+def check_state_dict_round_trip(build: Build) -> None:
+    """A layer's saved state makes another layer, built from another seed, compute the same."""
+    with _float64():
+        for (form, trained), (_, fresh) in zip(_forms(build, seed=0), _forms(build, seed=1), strict=True):
+            x = _noise(BATCH, L_MAX, D_MODEL)
+            expected = trained(x)  # before saving: whatever the first call settles must be saved as well
+            file = io.BytesIO()
+            torch.save(trained.state_dict(), file)
+            file.seek(0)
+            fresh.load_state_dict(torch.load(file, weights_only=True))
+            error = _difference(fresh(x), expected)
+            assert error <= ROUNDING, f"{form}: outputs before saving and after loading differ by {error:.1e}"
+
+
+def check_deterministic(build: Build) -> None:
+    """Building and calling twice from the same torch seed gives identical outputs."""
+    for (form, first), (_, second) in zip(_forms(build, seed=0), _forms(build, seed=0), strict=True):
+        x = _noise(BATCH, L_MAX, D_MODEL)
+        with _seeded(0):
+            a = first(x)
+        with _seeded(0):
+            b = second(x)
+        assert torch.equal(a, b), (
+            f"{form}: two layers from one seed give outputs that differ by {_difference(a, b):.1e}"
+        )
+
+
+def check_param_groups(build: Build) -> None:
+    """param_groups(), where there is one, lists some of the layer's parameters, each once, with valid settings."""
+    for form, layer in _forms(build):
+        if not hasattr(layer, "param_groups"):
+            continue
+        names = {id(parameter): name for name, parameter in layer.named_parameters()}
+        seen = set()
+        for group in layer.param_groups():
+            keys = set(group)
+            assert keys == {"params", "max_lr", "weight_decay"}, (
+                f"{form}: a parameter group has the keys {sorted(keys)}"
+            )
+            assert isinstance(group["params"], list), f"{form}: a group's params are not a list"
+            assert group["params"], f"{form}: a parameter group is empty"
+            max_lr, weight_decay = group["max_lr"], group["weight_decay"]
+            assert max_lr > 0, f"{form}: max_lr is {max_lr}, which is not positive"
+            assert 0 <= weight_decay < math.inf, (
+                f"{form}: weight_decay is {weight_decay}, which is negative or infinite"
+            )
+            for parameter in group["params"]:
+                assert id(parameter) in names, f"{form}: a group holds a tensor that is no parameter of the layer"
+                assert id(parameter) not in seen, f"{form}: {names[id(parameter)]} is listed twice"
+                seen.add(id(parameter))
+
+
+# The traits, for the methods that claim them.
+
+
+def check_causal(build: Build) -> None:
+    """Built with causal=True, no output changes when later inputs do."""
+    with _float64(), torch.no_grad():
+        layer = _build(build, causal=True)
+        x = _noise(BATCH, L_MAX, D_MODEL)
+        y = layer(x)
+        for t in (0, L_MAX // 2 - 1, L_MAX - 2):
+            changed = 10 * _noise(BATCH, L_MAX, D_MODEL, seed=1)
+            changed[:, : t + 1] = x[:, : t + 1]
+            error = _difference(layer(changed)[:, : t + 1], y[:, : t + 1])
+            assert error <= ROUNDING, f"inputs after position {t} change outputs up to it by {error:.1e}"
+
+
+def check_bidirectional(build: Build) -> None:
+    """Built with causal=False, the first output can depend on the last input, and the last output on the first."""
+    with _float64(), torch.no_grad():
+        layer = _build(build, causal=False)
+        noise = _noise(BATCH, L_MAX, D_MODEL)
+        # At its initialisation a gated recurrence forgets noise, but holds on while a large input keeps its gates open.
+        held = (30 * noise[:, :1]).expand_as(noise)
+        for source, target in ((-1, 0), (0, -1)):
+            effect = max(_effect(layer, x, source, target) for x in (noise, held))
+            places = {0: "first", -1: "last"}
+            assert effect > ROUNDING, f"the {places[target]} output does not depend on the {places[source]} input"
+
+
+def check_stepwise(build: Build) -> None:
+    """step(), fed a causal layer's input one position at a time, gives the layer's parallel output."""
+    with _float64(), torch.no_grad():
+        layer = _build(build, causal=True)
+        assert hasattr(layer, "step"), "the layer has no step()"
+        x = _noise(BATCH, L_MAX, D_MODEL)
+        outputs, state = [], None
+        for t in range(L_MAX):
+            y, state = layer.step(x[:, t], state)
+            assert y.shape == x[:, t].shape, f"step() maps {tuple(x[:, t].shape)} to {tuple(y.shape)}"
+            outputs.append(y)
+        error = _difference(torch.stack(outputs, dim=1), layer(x))
+        assert error <= STEP_TOLERANCE, f"step() and the parallel form give outputs that differ by {error:.1e}"
+
+
+def check_any_length(build: Build) -> None:
+    """Sequences shorter and longer than l_max are accepted, and give finite outputs of the same shape."""
+    with torch.no_grad():
+        for form, layer in _forms(build):
+            for length in (1, L_MAX // 2 - 1, L_MAX + 1, 2 * L_MAX + 3):
+                x = _noise(BATCH, length, D_MODEL)
+                try:
+                    y = layer(x)
+                except Exception as error:
+                    raise AssertionError(f"{form}: length {length} with l_max {L_MAX} raised {error!r}") from error
+                assert y.shape == x.shape, f"{form}: input {tuple(x.shape)} gave output {tuple(y.shape)}"
+                assert y.isfinite().all(), (
+                    f"{form}: length {length} with l_max {L_MAX} gave an output that is not finite"
+                )
+
+
+def check_linear(build: Build) -> None:
+    """The output of 2 u - 3 v is 2 times that of u less 3 times that of v; a constant offset shows as well."""
+    with _float64(), torch.no_grad():
+        for form, layer in _forms(build):
+            u, v = _noise(2, BATCH, L_MAX, D_MODEL)
+            error = _difference(layer(2 * u - 3 * v), 2 * layer(u) - 3 * layer(v))
+            assert error <= ROUNDING, f"{form}: superposition fails by {error:.1e}"
+
+
+# How the checks build and measure.
+
+
+def _forms(
+    build: Build, *, seed: int = 0, d_model: int = D_MODEL, l_max: int = L_MAX
+) -> Iterator[tuple[str, nn.Module]]:
+    """Yield ("causal=False", layer) and ("causal=True", layer), less the form that the method refuses."""
+    refusals = []
+    for causal in (False, True):
+        try:
+            with _seeded(seed):
+                layer = build(d_model=d_model, l_max=l_max, causal=causal)
+        except ValueError as error:
+            refusals.append(str(error))
+        else:
+            yield f"causal={causal}", _widened(layer)
+    assert len(refusals) < 2, f"neither form can be built with d_model={d_model}, l_max={l_max}: {'; '.join(refusals)}"
+
+
+def _build(build: Build, *, causal: bool) -> nn.Module:
+    """Return the layer in the form that a claimed trait needs."""
+    try:
+        with _seeded(0):
+            return _widened(build(d_model=D_MODEL, l_max=L_MAX, causal=causal))
+    except ValueError as error:
+        raise AssertionError(f"the layer cannot be built with causal={causal}: {error}") from error
+
+
+def _widened(layer: nn.Module) -> nn.Module:
+    """Return the layer with its tensors at least as wide as torch's default; complex ones stay complex."""
+    for tensor in (*layer.parameters(), *layer.buffers()):
+        if tensor.is_floating_point() or tensor.is_complex():
+            tensor.data = tensor.data.to(torch.promote_types(tensor.dtype, torch.get_default_dtype()))
+    return layer
+
+
+def _effect(layer: nn.Module, x: Tensor, source: int, target: int) -> float:
+    """Return by how much a change of input `source` changes output `target`, relative to the largest output."""
+    changed = x.clone()
+    changed[:, source] = -x[:, source]
+    before, after = layer(x), layer(changed)
+    return float((after - before)[:, target].abs().max() / before.abs().max())
+
+
+def _difference(actual: Tensor, expected: Tensor) -> float:
+    """Return max |actual - expected| / max |expected|; infinite where either is not finite."""
+    actual, expected = actual.detach(), expected.detach()
+    error = (actual - expected).abs().max() / expected.abs().max().clamp(min=torch.finfo(expected.dtype).tiny)
+    return float(error) if error.isfinite() else math.inf
+
+
+def _noise(*shape: int, seed: int = 0) -> Tensor:
+    """Return N(0, 1) noise, the same on every call."""
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """Seed torch's CPU generator inside the block, and put it back after."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
+
+
+@contextmanager
+def _float64() -> Iterator[None]:
+    """Make float64 torch's default inside the block, so that layers are built and constants made in it."""
+    default = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(default)

@@ -1,0 +1,193 @@
+"""`bench run` as a user starts it: results, resuming, endings of every kind, interruption."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from harness.store import SCHEMA
+from harness.testing import Bench
+
+
+def test_suite_runs_resumes_and_repeats(toy: Bench, suite):
+    first = toy("run", suite)
+    assert first.returncode == 0, first.stderr
+    assert first.stdout.count("] done ") == 9
+    assert "9 runs: 9 done, 0 failed, 0 skipped\n" in first.stdout
+    table = pd.read_parquet(toy.folder / "results" / "s")
+    assert list(table.columns) == SCHEMA.names
+    assert table.groupby("run").size().eq(2).all()  # one value on val, one on test
+    shifted = table[(table.method == "shift") & (table.split == "test")]
+    assert set(zip(shifted.method_params, shifted.value, strict=True)) == {
+        ('{"offset": 0.5}', 3.5),
+        ('{"offset": -1.0}', 2.0),
+    }
+    assert set(table.unit) == {"m"}
+    assert set(table.status) == {"done"}
+
+    again = toy("run", suite)
+    assert again.returncode == 0
+    assert "] done " not in again.stdout
+    assert again.stdout == first.stdout.partition("[9/9]")[2].partition("\n")[2]
+    assert len(list((toy.folder / "results" / "s").glob("*.parquet"))) == 1
+
+    other = toy("run", suite, "--results", "again", "-j", "1")
+    assert other.returncode == 0
+    repeated = pd.read_parquet(toy.folder / "again" / "s")
+    key = ["run", "split", "step", "metric", "value", "data", "source", "hardware"]
+    pd.testing.assert_frame_equal(
+        table[key].sort_values(key).reset_index(drop=True), repeated[key].sort_values(key).reset_index(drop=True)
+    )
+
+
+def test_file_spells_out_hardware_environment_and_suite(toy: Bench, suite):
+    toy("run", suite)
+    (path,) = (toy.folder / "results" / "s").glob("*.parquet")
+    table, header = pq.read_table(path), json.loads(pq.read_schema(path).metadata[b"bench"])
+    assert set(table["hardware"].to_pylist()) == set(header["hardware"])
+    assert set(table["environment"].to_pylist()) == set(header["environment"])
+    (environment,) = header["environment"].values()
+    assert "torch" in environment
+    assert header["suite_text"] == (toy.folder / suite).read_text()
+    assert set(header["plan"]) == set(table["run"].to_pylist())
+
+
+def test_more_seeds_run_only_what_is_new(toy: Bench, suite):
+    toy("run", suite, "--select", "seed=0,method=shift", "--select", "offset=0.5")
+    done = toy("run", suite)
+    assert done.stdout.count("] done ") == 9 - 4
+    assert len(list((toy.folder / "results" / "s").glob("*.parquet"))) == 2
+
+
+def test_hooks_observe_and_sections_report(toy: Bench, suite):
+    done = toy("run", suite, "--select", "seed=0,method=noise")
+    assert done.stderr == "observed start of noise\nobserved done of noise with 2 rows\n"
+    report = (toy.folder / "results" / "s" / "_report" / "report.md").read_text()
+    assert "| 1 | noise | " in report
+    assert "## Toy section\n\n1 runs.\n" in report
+    assert toy("report", "results/s").stdout == toy("report", suite).stdout
+
+
+def test_every_ending_is_a_row_and_ends_nothing_else(toy: Bench):
+    methods = ["raises", "exits", "dies", "diverges", "declines", "shift"]
+    toy.write("s.yaml", f"tasks: [guess]\nmethods: [{', '.join(methods)}]\n")
+    done = toy("run", "s.yaml")
+    assert done.returncode == 1
+    table = pd.read_parquet(toy.folder / "results" / "s")
+    ended = table.drop_duplicates("run").set_index("method")
+    assert dict(ended["status"]) == {
+        "raises": "failed", "exits": "failed", "dies": "killed",
+        "diverges": "diverged", "declines": "skipped", "shift": "done",
+    }  # fmt: skip
+    assert ended.loc["raises", "reason"] == "ValueError: no such luck"
+    assert ended.loc["exits", "reason"] == "the process exited with code 3 before the run was over"
+    assert ended.loc["dies", "reason"] == "the process was ended by SIGKILL"
+    assert ended.loc["diverges", "reason"] == "distance on test is nan at step 2"
+    assert ended.loc["declines", "reason"] == "x is not to its liking"
+    log = (toy.folder / "results" / "s" / "_logs" / f"{ended.loc['raises', 'run']}.log").read_text()
+    assert log.startswith("about to fail\nTraceback")
+    assert "failed: raises on guess, seed 0: ValueError: no such luck; log: results/s/_logs/" in done.stdout
+    assert "6 runs: 1 done, 2 failed, 1 skipped, 1 killed, 1 diverged\n" in done.stdout
+
+    again = toy("run", "s.yaml")
+    assert again.returncode == 1
+    assert again.stdout.count("/6] ") == 4  # what is done or skipped is not tried again
+    attempts = pd.read_parquet(toy.folder / "results" / "s").groupby("method")["attempt"].max()
+    assert dict(attempts) == {"raises": 2, "exits": 2, "dies": 2, "diverges": 2, "declines": 1, "shift": 1}
+    assert "6 runs: 1 done" in again.stdout
+
+
+def test_missing_trait_skips_with_the_reason(toy: Bench):
+    toy.write("s.yaml", "tasks: [strict-guess]\nmethods: [shift, noise]\n")
+    done = toy("run", "s.yaml")
+    assert done.returncode == 0
+    assert "skipped noise on strict-guess, seed 0: the task needs exact, which the method does not claim" in done.stdout
+    assert "2 runs: 1 done, 0 failed, 1 skipped" in done.stdout
+
+
+def test_changed_code_is_another_run(toy: Bench, suite, tmp_path, toy_folder):
+    toy("run", suite, "--select", "seed=0,method=noise")
+    changed = tmp_path / "changed"
+    changed.mkdir()
+    for source in toy_folder.iterdir():
+        if source.is_dir() and source.suffix == ".dist-info":
+            (changed / source.name).mkdir()
+            for file in source.iterdir():
+                (changed / source.name / file.name).write_text(file.read_text())
+    original = (toy_folder / "bench_toy.py").read_text()
+    toy.path[:] = [changed]
+
+    (changed / "bench_toy.py").write_text(
+        original.replace("    return x + scale", "    # a comment\n    return x + scale")
+    )
+    assert "3 runs, 2 to run" in toy("run", suite, "--select", "method=noise", "--dry-run").stdout
+    (changed / "bench_toy.py").write_text(original.replace("return x + scale", "return x - scale"))
+    assert "3 runs, 3 to run" in toy("run", suite, "--select", "method=noise", "--dry-run").stdout
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "terminate"])
+def test_interruption_keeps_what_is_finished_and_leaves_no_process(toy: Bench, number):
+    toy.write("s.yaml", "tasks: [guess]\nmethods: [shift, {method: sleeps, params: {seconds: 61.5}}]\n")
+    with toy.start("run", "s.yaml", "-j", "1") as process:
+        assert process.stdout is not None
+        assert "done shift" in process.stdout.readline()
+        _wait_for(lambda: _sleeping(61.5))
+        process.send_signal(number)
+        _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert stderr.endswith("bench: interrupted; 1 of 2 runs are stored, and the same command resumes\n")
+    assert not _sleeping(61.5)
+    assert list(pd.read_parquet(toy.folder / "results" / "s")["method"].unique()) == ["shift"]
+    assert not list((toy.folder / "results" / "s" / "_journal").iterdir())
+
+
+def test_killed_session_loses_nothing_and_leaves_no_process(toy: Bench):
+    toy.write("s.yaml", "tasks: [guess]\nmethods: [shift, {method: sleeps, params: {seconds: 62.5}}]\n")
+    with toy.start("run", "s.yaml", "-j", "1") as process:
+        assert process.stdout is not None
+        assert "done shift" in process.stdout.readline()
+        _wait_for(lambda: _sleeping(62.5))
+        process.kill()
+        process.communicate(timeout=60)
+    _wait_for(lambda: not _sleeping(62.5))
+    folder = toy.folder / "results" / "s"
+    assert not list(folder.glob("*.parquet"))
+    assert "shift" in toy("report", str(folder)).stdout  # a reader sees the journal of the dead session
+    toy.write("s.yaml", "tasks: [guess]\nmethods: [shift, noise]\n")
+    done = toy("run", "s.yaml")
+    assert done.stdout.count("/2] done ") == 1
+    assert set(pd.read_parquet(folder)["method"]) == {"shift", "noise"}  # its rows were published
+
+
+def test_two_sessions_at_once_lose_no_row(toy: Bench, suite):
+    processes = [toy.start("run", suite, "-j", "1") for _ in range(2)]
+    for process in processes:
+        process.communicate(timeout=120)
+        assert process.returncode == 0
+    assert "9 runs: 9 done" in toy("run", suite).stdout
+
+
+def _sleeping(seconds: float) -> bool:
+    found = subprocess.run(["pgrep", "-f", f"^sleep {seconds}"], capture_output=True, check=False)
+    return found.returncode == 0
+
+
+def _wait_for(condition, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)
+
+
+def test_readable_without_the_plugin(toy: Bench, suite):
+    toy("run", suite, "--select", "seed=0")
+    path = [os.fspath(part) for part in toy.path]
+    toy.path.clear()
+    done = toy("report", "results/s")
+    assert done.returncode == 0, (path, done.stderr)
+    assert "distance ↓" in done.stdout
