@@ -51,19 +51,17 @@ class Leaderboard:
     def verdict(self) -> str:
         """Say in one sentence how far the task tells its methods apart."""
         alike, count = len(self.like_best), len(self.standings)
-        test = f"paired t-tests over seeds against the best, Holm, {SIGNIFICANCE:.0%}"
         if count < 2:
             return ""
-        if all(standing.score.n < 2 for standing in self.standings):
-            return "One seed each: nothing here says which differences are more than chance."
-        if alike == count:
-            return f"This task does not separate the methods at this budget: none can be told from the best ({test})."
-        if alike > count / 2:
-            return (
-                f"This task separates little at this budget: {alike} of {count} cannot be told from the best ({test})."
-            )
+        seeds = min(standing.score.n for standing in self.standings)
+        if seeds < 2:
+            return "One seed: nothing here says which differences are more than chance."
+        test = f"paired t-tests over {seeds} seeds, Holm, {SIGNIFICANCE:.0%}"
         if alike == 1:
             return f"The best can be told from all others ({test})."
+        told = "none of the others" if alike == count else f"only {count - alike} of the {count - 1} others"
+        if alike > count / 2:
+            return f"At this budget and number of seeds the task separates little: {told} can be told from the best ({test})."
         return f"* cannot be told from the best ({test})."
 
 

@@ -42,7 +42,8 @@ def cost(name: str, value: float | None) -> str:
 
 def header(board: Leaderboard) -> list[str]:
     """Return the column names of a leaderboard."""
-    return ["", "method", f"{board.metric} {ARROWS[board.better]}", "n", *_cost_columns(board).values(), "failed"]
+    failed = ["failed"] if _has_failures(board) else []
+    return ["", "method", f"{board.metric} {ARROWS[board.better]}", "n", *_cost_columns(board).values(), *failed]
 
 
 def lines(board: Leaderboard) -> list[list[str]]:
@@ -55,7 +56,7 @@ def lines(board: Leaderboard) -> list[list[str]]:
             number(standing.score),
             str(standing.score.n),
             *(cost(name, standing.costs.get(name)) for name in _cost_columns(board)),
-            str(standing.failures or ""),
+            *([str(standing.failures)] if _has_failures(board) else []),
         ]
         for rank, standing in enumerate(board.standings, start=1)
     ]
@@ -137,3 +138,7 @@ def _csv_line(board: Leaderboard, rank: int, standing: Standing) -> list[object]
 
 def _cost_columns(board: Leaderboard) -> dict[str, str]:
     return {name: column for name, column in COSTS.items() if any(name in s.costs for s in board.standings)}
+
+
+def _has_failures(board: Leaderboard) -> bool:
+    return bool(board.unscored) or any(standing.failures for standing in board.standings)

@@ -64,7 +64,7 @@ class Backbone(nn.Module):
         self.pool, self.first = pool, first
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Return (B, C) or (B, L - first, C). `lengths` (B,) says how many positions of each sequence are not padding."""
+        """Return (B, C) or (B, L - first, C). `lengths` (B,) counts the positions of each sequence before padding."""
         h = self.encoder(x)
         for block in self.blocks:
             h = block(h)

@@ -21,7 +21,7 @@ class SequentialDigits:
     d_model: int = 32
     layers: int = 2
     dropout: float = 0.0
-    steps: int = 400
+    steps: int = 600
     batch_size: int = 50
     lr: float = 0.004
     weight_decay: float = 0.01

@@ -31,7 +31,7 @@ class ListOps:
     d_model: int = 32
     layers: int = 2
     dropout: float = 0.0
-    steps: int = 300
+    steps: int = 400
     batch_size: int = 64
     lr: float = 0.004
     weight_decay: float = 0.01
