@@ -46,8 +46,8 @@ class StepTimer:
 class PeakMemory:
     """Measure how much memory a run takes beyond what its process held when this object was made.
 
-    On a GPU the peak of what torch allocated there; elsewhere the peak of the process's resident memory, which
-    includes the run's data, model, gradients and optimiser state but not the libraries loaded before.
+    On a GPU the peak of what torch allocated there. Elsewhere the peak of the process's own resident memory: the run's
+    data, model, activations, gradients and optimiser state, but not the code of the libraries it executes.
     """
 
     def __init__(self, device: str) -> None:
@@ -55,7 +55,7 @@ class PeakMemory:
         if self._device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(self._device)
         else:
-            self._before = _resident_kib("VmRSS")
+            self._before = _status("RssAnon")
             _reset_peak()
 
     @property
@@ -63,11 +63,15 @@ class PeakMemory:
         """The peak so far in MiB; None where the system does not tell."""
         if self._device.type == "cuda":
             return torch.cuda.max_memory_allocated(self._device) / MIB
-        peak = _resident_kib("VmHWM")
-        return None if peak is None or self._before is None else max(0, peak - self._before) / 1024
+        peak, files = _status("VmHWM"), _status("RssFile")
+        if peak is None or files is None or self._before is None:
+            return None
+        # The system keeps the peak of the sum only. Pages of library files come as they are first executed, and stay.
+        return max(0, peak - files - self._before) / 1024
 
 
-def _resident_kib(field: str) -> int | None:
+def _status(field: str) -> int | None:
+    """Return a field of Linux's account of this process in KiB; None on other systems."""
     try:
         lines = Path("/proc/self/status").read_text().splitlines()
     except OSError:

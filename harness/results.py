@@ -61,7 +61,7 @@ class Leaderboard:
             return f"The best can be told from all others ({test})."
         told = "none of the others" if alike == count else f"only {count - alike} of the {count - 1} others"
         if alike > count / 2:
-            return f"At this budget and number of seeds the task separates little: {told} can be told from the best ({test})."
+            return f"The task separates little at this budget and n: {told} can be told from the best ({test})."
         return f"* cannot be told from the best ({test})."
 
 
@@ -81,6 +81,7 @@ class Results:
         self.metrics: dict[str, dict[str, Any]] = _merged(headers, "metrics")
         self.hardware: dict[str, dict[str, Any]] = _merged(headers, "hardware")
         self.environments: dict[str, dict[str, str]] = _merged(headers, "environment")
+        self.title: str = headers[-1].get("title", "") if headers else ""
         self.suite_text: str = headers[-1].get("suite_text", "") if headers else ""
         self._primary: dict[str, str] = _merged(headers, "primary")
 
@@ -93,7 +94,7 @@ class Results:
         """Return these results with only the runs of these ids."""
         chosen = Results(self.history[self.history["run"].isin(set(runs))], [])
         chosen.metrics, chosen.hardware, chosen.environments = self.metrics, self.hardware, self.environments
-        chosen.suite_text, chosen._primary = self.suite_text, self._primary
+        chosen.title, chosen.suite_text, chosen._primary = self.title, self.suite_text, self._primary
         return chosen
 
     @cached_property

@@ -144,6 +144,7 @@ def _header(job: Job) -> dict[str, Any]:
     return {
         "schema_version": store.SCHEMA_VERSION,
         "suite": job.suite.name,
+        "title": job.suite.title,
         "suite_text": job.suite.document.text,
         "plan": [run.id for run in job.runs],
         "metrics": {

@@ -1,0 +1,83 @@
+"""Every method runs on every task for a few steps, through the command line; and the tasks ask what they say."""
+
+import json
+
+import pandas as pd
+import pytest
+import torch
+from torch import nn
+
+from bench_sequence.backbone import Backbone
+from harness.testing import Bench
+
+SUITE = """\
+seeds: [0]
+tasks:
+  - {task: digits, params: {steps: 4, d_model: 8, layers: 1}}
+  - {task: listops, params: {steps: 4, d_model: 8, layers: 1, train: 200}}
+  - {task: delay, params: {steps: 4, d_model: 8, length: 64, lag: 16}}
+methods: [{methods}]
+"""
+
+
+def test_every_method_runs_on_every_task(tmp_path):
+    bench = Bench(tmp_path, [])
+    listing = json.loads(bench("list", "methods", "--json").stdout)
+    methods = [method["name"] for method in listing if method["family"] == "sequence-mixer"]
+    bench.write("smoke.yaml", SUITE.replace("{methods}", ", ".join(methods)))
+    done = bench("run", "smoke.yaml", timeout=600)
+    assert done.returncode == 0, done.stdout + done.stderr
+    table = pd.read_parquet(tmp_path / "results" / "smoke")
+    assert set(table["status"]) == {"done"}
+    assert table["run"].nunique() == 3 * len(methods)
+    test = table[table["split"] == "test"]
+    assert set(test["metric"]) == {"accuracy", "mse", "root_operator_accuracy"}
+    assert test[test["metric"] == "root_operator_accuracy"]["value"].nunique() == 1
+    costs = table[table["metric"].isin(["parameters", "seconds_per_step"])]
+    assert (costs["value"] > 0).all()
+
+
+class Copy(nn.Module):
+    """A mixer that adds nothing, so that a model with it sees each position alone."""
+
+    def __init__(self, *, d_model: int, l_max: int, causal: bool) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(d_model))
+
+    def forward(self, x):
+        return x * self.weight
+
+
+@pytest.fixture
+def model():
+    torch.manual_seed(0)
+    return Backbone(
+        nn.Embedding(5, 8), Copy, d_model=8, l_max=10, layers=2, outputs=3, causal=True, pool=True, dropout=0.5
+    ).eval()
+
+
+def test_pooling_leaves_padding_out(model):
+    tokens = torch.randint(1, 5, (4, 10))
+    lengths = torch.tensor([3, 10, 1, 7])
+    padded = torch.where(torch.arange(10) < lengths[:, None], tokens, 0)
+    torch.testing.assert_close(model(padded, lengths), model(tokens, lengths))
+    torch.testing.assert_close(model(tokens[:1, :3]), model(padded[:1], lengths[:1]))
+
+
+def test_pooling_is_a_mean_and_blocks_are_residual(model):
+    tokens = torch.randint(1, 5, (1, 10))
+    alone = torch.stack([model(tokens[:, i : i + 1]) for i in range(10)]).mean(0)
+    torch.testing.assert_close(
+        model(tokens), alone
+    )  # positions do not meet: the mixer is the only place where they could
+
+
+def test_outputs_from_a_position_on():
+    torch.manual_seed(0)
+    build = {"d_model": 8, "l_max": 10, "layers": 1, "outputs": 1, "causal": True, "pool": False, "norm": False}
+    model = Backbone(nn.Linear(1, 8), Copy, first=4, **build)
+    x = torch.randn(2, 10, 1)
+    tail = model(x)
+    model.first = 0
+    assert tail.shape == (2, 6, 1)
+    torch.testing.assert_close(tail, model(x)[:, 4:])
