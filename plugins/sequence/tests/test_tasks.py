@@ -67,9 +67,7 @@ def test_pooling_leaves_padding_out(model):
 def test_pooling_is_a_mean_and_blocks_are_residual(model):
     tokens = torch.randint(1, 5, (1, 10))
     alone = torch.stack([model(tokens[:, i : i + 1]) for i in range(10)]).mean(0)
-    torch.testing.assert_close(
-        model(tokens), alone
-    )  # positions do not meet: the mixer is the only place where they could
+    torch.testing.assert_close(model(tokens), alone)  # only a mixer could let positions meet
 
 
 def test_outputs_from_a_position_on():
