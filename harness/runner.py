@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging
 import socket
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -11,12 +12,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pluggy
+
 from harness import provenance, store
 from harness.catalog import Catalog
 from harness.executors import Ended, Event, Started, local
 from harness.plan import Run, plan, select
 from harness.suite import Suite
 from harness.worker import Outcome, Value
+
+_log = logging.getLogger("bench")
 
 Observe = Callable[[Event], None]
 
@@ -90,12 +95,21 @@ def _run_waiting(job: Job, session: store.Session, observe: Observe) -> None:
     ended, hooks = job.ended(), job.catalog.manager.hook
     for event in _events(job, job.waiting()):
         if isinstance(event, Started):
-            hooks.bench_run_started(run=event.run)
+            _tell(hooks.bench_run_started, run=event.run)
         elif isinstance(event, Ended):
             attempt = ended.get(event.run.id, ("", 0))[1] + 1
             rows = session.append(_common(event.run, event.outcome, attempt), _values(event.run, event.outcome.values))
-            hooks.bench_run_finished(run=event.run, status=event.outcome.status, reason=event.outcome.reason, rows=rows)
+            told = {"status": event.outcome.status, "reason": event.outcome.reason, "rows": rows}
+            _tell(hooks.bench_run_finished, run=event.run, **told)
         observe(event)
+
+
+def _tell(hook: pluggy.HookCaller, **what: Any) -> None:
+    """Call an observing hook; a plugin that fails there must not end the suite."""
+    try:
+        hook(**what)
+    except Exception as error:
+        _log.warning("a plugin failed in %s: %s: %s", hook.name, type(error).__name__, error)
 
 
 def _events(job: Job, waiting: list[Run]) -> Iterable[Event]:

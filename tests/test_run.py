@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from harness.store import SCHEMA
-from harness.testing import Bench
+from harness.testing import Bench, install_plugin
 
 
 def test_suite_runs_resumes_and_repeats(toy: Bench, suite):
@@ -71,6 +71,15 @@ def test_hooks_observe_and_sections_report(toy: Bench, suite):
     assert "| 1 | noise | " in report
     assert "## Toy section\n\n1 runs.\n" in report
     assert toy("report", "results/s").stdout == toy("report", suite).stdout
+
+
+def test_failing_observer_ends_nothing(toy: Bench, suite, tmp_path):
+    source = "from harness import hookimpl\n@hookimpl\ndef bench_run_finished(run):\n    raise OSError('no room')\n"
+    install_plugin(tmp_path / "bad", "bench-bad", "bench_bad", source)
+    toy.path.append(tmp_path / "bad")
+    done = toy("run", suite, "--select", "seed=0,method=noise")
+    assert done.returncode == 0
+    assert "a plugin failed in bench_run_finished: OSError: no room\n" in done.stderr
 
 
 def test_every_ending_is_a_row_and_ends_nothing_else(toy: Bench):

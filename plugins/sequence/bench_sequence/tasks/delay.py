@@ -26,6 +26,7 @@ class Delay:
 
     length: int = 256
     lag: int = 128
+    f_max: float = 0.2  # highest frequency of the signal, as a fraction of the Nyquist frequency
     d_model: int = 32
     layers: int = 1
     steps: int = 400
@@ -36,7 +37,7 @@ class Delay:
 
     def run(self, build: Build, context: Context) -> Iterator[Outputs]:
         memory = PeakMemory(context.device)
-        data = context.data("delay", length=self.length, lag=self.lag)
+        data = context.data("delay", length=self.length, lag=self.lag, f_max=self.f_max)
         torch.manual_seed(context.seeds.init)
         model = Backbone(
             nn.Linear(1, self.d_model),
