@@ -14,7 +14,7 @@ import pandas as pd
 from harness import store
 from harness.stats import Interval, holm, paired_p, t_interval
 
-CELL = ["method", "method_params", "task", "task_params", "hardware"]
+CELL = ["method", "method_params", "task", "task_params", "hardware", "device"]
 SIGNIFICANCE = 0.05
 
 
@@ -31,13 +31,18 @@ class Standing:
 
 @dataclass(frozen=True)
 class Leaderboard:
-    """The methods on one task, one test split and one kind of hardware, best first by the primary metric."""
+    """The methods on one task, one test split and one device of one kind of hardware, best first by the primary metric.
+
+    `place` names device and hardware where the results hold several.
+    """
 
     task: str
     split: str
     metric: str
     better: str
     hardware: str
+    device: str
+    place: str
     standings: tuple[Standing, ...]
     unscored: Mapping[str, str]  # method -> why it has no value at all
     baselines: Mapping[str, Interval]  # metric of role "baseline" -> its value over seeds
@@ -71,7 +76,7 @@ class Results:
     `rows` is the whole table (see `harness.store.SCHEMA`), one row per measured value, with the columns
     `method_label` and `task_label`: the name, and the parameters in which the variants at hand differ. `runs` has one
     row for each run, its last attempt. Where code or library versions changed between sessions, both hold for each cell
-    (method, task, hardware) the newest state only; `history` holds everything.
+    (method, task, device) the newest state only; `history` holds everything.
     """
 
     def __init__(self, history: pd.DataFrame, headers: Iterable[Mapping[str, Any]]) -> None:
@@ -107,9 +112,9 @@ class Results:
         return {str(status): int(n) for status, n in self.runs["status"].value_counts().items()}
 
     def leaderboards(self) -> list[Leaderboard]:
-        """Return a leaderboard for each task, test split and kind of hardware."""
+        """Return a leaderboard for each task, test split and device."""
         boards = []
-        for _, rows in self.rows.groupby(["task", "task_params", "hardware"], sort=False):
+        for _, rows in self.rows.groupby(["task", "task_params", "hardware", "device"], sort=False):
             first = rows.iloc[0]
             metric = self._primary[f"{first['task']} {first['task_params']}"]
             scored = rows[(rows["metric"] == metric) & rows["split"].fillna("").str.startswith("test")]
@@ -133,13 +138,15 @@ class Results:
             score = t_interval(list(seeds.values()))
             standings.append(Standing(method, score, method in alike, failures, self._means(own, "cost")))
         standings.sort(key=lambda s: -s.score.mean if better == "higher" else s.score.mean)
-        first = rows.iloc[0]
+        first, several = rows.iloc[0], len(self.rows[["hardware", "device"]].drop_duplicates()) > 1
         return Leaderboard(
             task=first["task_label"],
             split=split,
             metric=metric,
             better=better,
             hardware=first["hardware"],
+            device=first["device"],
+            place=f"{first['device']} of {first['hardware']}" if several else "",
             standings=tuple(standings),
             unscored=_reasons(rows[~rows["method_label"].isin(by_seed)]),
             baselines=self._baselines(rows),

@@ -147,7 +147,11 @@ def read_headers(folder: Path) -> list[dict[str, Any]]:
     for path in folder.glob("*.parquet"):
         if path.name[0] not in "._":
             metadata = pq.read_schema(path).metadata or {}
-            headers[path.stem] = json.loads(metadata.get(b"bench", b"{}"))
+            if b"bench" not in metadata:
+                raise ResultsError(
+                    f"{path}: not written by bench: its metadata lacks the key 'bench'; move it elsewhere"
+                )
+            headers[path.stem] = json.loads(metadata[b"bench"])
     return [headers[name] for name in sorted(headers)]
 
 

@@ -39,7 +39,7 @@ def failures(results: Results) -> str:
 def provenance(results: Results) -> str:
     """Return the hardware, the libraries that matter, the data, and the suite as it was run."""
     used = results.hardware.keys() & set(results.rows["hardware"])
-    machines = [_machine(facts) for name, facts in results.hardware.items() if name in used]
+    machines = [_machine(name, facts) for name, facts in results.hardware.items() if name in used]
     libraries = [f"- {escape(text)}" for text in sorted(results.rows["libraries"].unique())]
     data = sorted({part for text in results.rows["data"].dropna() for part in text.split()})
     suite = "\n".join("    " + line for line in results.suite_text.splitlines())
@@ -57,6 +57,6 @@ def provenance(results: Results) -> str:
     return "\n".join(parts)
 
 
-def _machine(facts: dict[str, Any]) -> str:
-    parts = [facts["cpu"], f"{facts['cores']} cores", f"{facts['memory_gib']} GiB", *facts["gpus"]]
+def _machine(name: str, facts: dict[str, Any]) -> str:
+    parts = [f"{name}: {facts['cpu']}", f"{facts['cores']} cores", f"{facts['memory_gib']} GiB", *facts["gpus"]]
     return "- " + escape(", ".join(parts))

@@ -66,7 +66,8 @@ def lines(board: Leaderboard) -> list[list[str]]:
 
 def title(board: Leaderboard) -> str:
     """Return the heading of a leaderboard."""
-    return board.task if board.split == "test" else f"{board.task} ({board.split})"
+    details = [*([board.split] if board.split != "test" else []), *([board.place] if board.place else [])]
+    return f"{board.task} ({', '.join(details)})" if details else board.task
 
 
 def notes(board: Leaderboard) -> list[str]:
@@ -111,6 +112,7 @@ def write_csv(boards: Iterable[Leaderboard], path: Path) -> None:
     names = [
         "task",
         "split",
+        "device",
         "hardware",
         "rank",
         "method",
@@ -132,7 +134,7 @@ def write_csv(boards: Iterable[Leaderboard], path: Path) -> None:
 def _csv_line(board: Leaderboard, rank: int, standing: Standing) -> list[object]:
     score = standing.score
     values = [score.mean, "" if score.half_width is None else score.half_width, score.n]
-    where = [board.task, board.split, board.hardware, rank, standing.method, board.metric, board.better]
+    where = [board.task, board.split, board.device, board.hardware, rank, standing.method, board.metric, board.better]
     return [*where, *values, standing.like_best, standing.failures, *(standing.costs.get(name, "") for name in COSTS)]
 
 
