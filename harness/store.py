@@ -148,9 +148,7 @@ def read_headers(folder: Path) -> list[dict[str, Any]]:
         if path.name[0] not in "._":
             metadata = pq.read_schema(path).metadata or {}
             if b"bench" not in metadata:
-                raise ResultsError(
-                    f"{path}: not written by bench: its metadata lacks the key 'bench'; move it elsewhere"
-                )
+                raise ResultsError(f"{path}: not written by bench: its metadata has no key 'bench'; move it away")
             headers[path.stem] = json.loads(metadata[b"bench"])
     return [headers[name] for name in sorted(headers)]
 
