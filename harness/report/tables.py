@@ -72,7 +72,9 @@ def title(board: Leaderboard) -> str:
 
 def notes(board: Leaderboard) -> list[str]:
     """Return the sentences under a leaderboard: how far it separates, and its baselines."""
-    baselines = [f"Baseline {name}: {number(value)} (no method takes part)." for name, value in board.baselines.items()]
+    baselines = [
+        f"Baseline {name}: {_constant(value)}; no method takes part in it." for name, value in board.baselines.items()
+    ]
     return [note for note in (board.verdict, *baselines) if note]
 
 
@@ -144,3 +146,8 @@ def _cost_columns(board: Leaderboard) -> dict[str, str]:
 
 def _has_failures(board: Leaderboard) -> bool:
     return bool(board.unscored) or any(standing.failures for standing in board.standings)
+
+
+def _constant(value: Interval) -> str:
+    """Return a baseline, which mostly is the same for every seed and then has no interval."""
+    return number(value) if value.half_width else f"{value.mean:.4g}"
