@@ -208,6 +208,7 @@ def _print_results(results: Results, catalog: Catalog, folder: Path, out: Path) 
     console = _console()
     for board in results.leaderboards():
         tables.print_leaderboard(console, board)
+    console.print(tables.LEGEND, style="dim", markup=False, soft_wrap=True)
     counts = results.counts()
     total = sum(counts.values())
     spelled = ", ".join(f"{counts.get(s, 0)} {s}" for s in dict.fromkeys(["done", "failed", "skipped", *counts]))

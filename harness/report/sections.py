@@ -12,12 +12,7 @@ from harness.results import Results
 def leaderboards(results: Results) -> str:
     """Return a table per task, with what its columns mean."""
     counts = ", ".join(f"{n} {status}" for status, n in results.counts().items())
-    intro = (
-        f"# {escape(results.title)}\n\n{counts}. Scores are means over seeds ± the half-width of the 95 % t-interval; "
-        "n is the number of seeds. ms/step is the median wall time of a training step, and runs may have shared the "
-        "machine: it is a guide to cost, not a measurement of speed. Peak MiB is what a run takes beyond the libraries "
-        "that it loads.\n"
-    )
+    intro = f"# {escape(results.title)}\n\n{counts}. {tables.LEGEND}\n"
     return "\n".join([intro, *map(tables.markdown, results.leaderboards())])
 
 
