@@ -1,7 +1,7 @@
 """A YAML file as plain data, with the line of every part.
 
-Read by the YAML 1.2 core rules, so that 1e-3 is a number and `on` a word. Nothing in the file is executed: a tag
-that would construct an object is an error, and so is a key given twice.
+Read by the YAML 1.2 core rules, so that 1e-3 is a number and `on` a word. Nothing in the file is executed, and nothing
+stands for what is written elsewhere: tags, anchors and aliases are errors, and so is a key given twice.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ class _Loader(yaml.SafeLoader):
 _TAG = "tag:yaml.org,2002:"
 _Loader.add_implicit_resolver(_TAG + "null", re.compile(r"^(?:null|Null|NULL|~|)$"), ["n", "N", "~", ""])
 _Loader.add_implicit_resolver(_TAG + "bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF"))
-_Loader.add_implicit_resolver(_TAG + "int", re.compile(r"^[-+]?[0-9]+$"), list("-+0123456789"))
+_Loader.add_implicit_resolver(
+    _TAG + "int", re.compile(r"^(?:[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+)$"), list("-+0123456789")
+)
 _Loader.add_implicit_resolver(
     _TAG + "float",
     re.compile(
@@ -37,7 +39,7 @@ _Loader.add_implicit_resolver(
 _SCALARS: dict[str, Any] = {
     "null": lambda _: None,
     "bool": lambda text: text.lower() == "true",
-    "int": int,
+    "int": lambda text: int(text, {"0o": 8, "0x": 16}.get(text[:2], 10)),
     "float": lambda text: float(text.lower().replace(".inf", "inf").replace(".nan", "nan")),
     "str": str,
 }
@@ -79,36 +81,41 @@ def read(path: Path) -> Document:
         raise SuiteError(f"cannot be read: {error}", path=path) from None
     lines: dict[Place, int] = {}
     try:
+        _check_plain(text, path)
         node = yaml.compose(text, Loader=_Loader)
         data = None if node is None else _value(node, (), lines, path)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        raise SuiteError(
-            f"not valid YAML: {error.problem}", path=path, line=None if mark is None else mark.line + 1
-        ) from None
+        mark, problem = error.problem_mark, ", ".join(filter(None, [error.context, error.problem]))
+        line = None if mark is None else mark.line + 1
+        raise SuiteError(f"not valid YAML: {problem}", path=path, line=line) from None
     except yaml.YAMLError as error:
         raise SuiteError(f"not valid YAML: {error}", path=path) from None
+    except RecursionError:
+        raise SuiteError("nested too deeply", path=path) from None
     return Document(path, text, data, lines)
+
+
+def _check_plain(text: str, path: Path) -> None:
+    """Raise SuiteError where a text holds a tag, an anchor or an alias."""
+    for token in yaml.scan(text, Loader=_Loader):
+        line = token.start_mark.line + 1
+        if isinstance(token, yaml.TagToken):
+            tag = "".join(filter(None, token.value))
+            raise SuiteError(f"the tag '{tag}' is not allowed: a suite is plain data", path=path, line=line)
+        if isinstance(token, yaml.AnchorToken | yaml.AliasToken):
+            mark = "&" if isinstance(token, yaml.AnchorToken) else "*"
+            raise SuiteError(
+                f"'{mark}{token.value}' is not allowed: write out what it stands for", path=path, line=line
+            )
 
 
 def describe(value: Any) -> str:
     """Name a value's kind in YAML's words, with the value where it is short."""
-    kinds = {
-        dict: "a mapping",
-        list: "a list",
-        str: "the text",
-        bool: "the truth value",
-        int: "the number",
-        float: "the number",
-    }
-    if value is None:
-        return "nothing"
-    kind = kinds[type(value)]
-    return (
-        kind
-        if isinstance(value, dict | list)
-        else f"{kind} {str(value).lower() if isinstance(value, bool) else value!r}"
-    )
+    if value is None or isinstance(value, dict | list):
+        return "nothing" if value is None else "a mapping" if isinstance(value, dict) else "a list"
+    if isinstance(value, bool):
+        return f"the truth value {str(value).lower()}"
+    return f"the text {value!r}" if isinstance(value, str) else f"the number {value!r}"
 
 
 def _value(node: yaml.Node, place: Place, lines: dict[Place, int], path: Path) -> Any:
@@ -117,16 +124,13 @@ def _value(node: yaml.Node, place: Place, lines: dict[Place, int], path: Path) -
         return _mapping(node, place, lines, path)
     if isinstance(node, yaml.SequenceNode):
         return [_value(item, (*place, i), lines, path) for i, item in enumerate(node.value)]
-    kind = node.tag.removeprefix(_TAG)
-    if kind not in _SCALARS:
-        raise SuiteError(f"the tag '{node.tag}' is not allowed: a suite is plain data", path=path, line=line)
-    return _SCALARS[kind](node.value)
+    try:
+        return _SCALARS[node.tag.removeprefix(_TAG)](node.value)
+    except ValueError as error:  # more digits than Python cares to read
+        raise SuiteError(f"not a number that can be used: {error}", path=path, line=line) from None
 
 
 def _mapping(node: yaml.MappingNode, place: Place, lines: dict[Place, int], path: Path) -> dict[str, Any]:
-    if node.tag != _TAG + "map":
-        line = node.start_mark.line + 1
-        raise SuiteError(f"the tag '{node.tag}' is not allowed: a suite is plain data", path=path, line=line)
     data: dict[str, Any] = {}
     for key_node, value_node in node.value:
         line = key_node.start_mark.line + 1

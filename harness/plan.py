@@ -6,18 +6,15 @@ import fnmatch
 import hashlib
 import itertools
 import json
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, get_args
-
-import msgspec
+from typing import Any
 
 from harness import source
+from harness.binding import bind
 from harness.catalog import Catalog
-from harness.document import Place, describe
+from harness.document import Place
 from harness.errors import BenchError, CatalogError, SuiteError, did_you_mean
-from harness.source import Parameter
 from harness.spec import JSON, Method, Task
 from harness.suite import Entry, Suite
 
@@ -134,9 +131,15 @@ def _plain(value: JSON) -> str:
 
 def _matches(facts: dict[str, list[str]], terms: list[tuple[str, list[str]]]) -> bool:
     return all(
-        any(fnmatch.fnmatchcase(fact, pattern) for fact in facts.get(key, []) for pattern in patterns)
-        for key, patterns in terms
+        any(_alike(fact, pattern) for fact in facts.get(key, []) for pattern in patterns) for key, patterns in terms
     )
+
+
+def _alike(fact: str, pattern: str) -> bool:
+    try:
+        return float(fact) == float(pattern)  # 1e-3 is 0.001
+    except ValueError:
+        return fnmatch.fnmatchcase(fact, pattern)
 
 
 def _cells(suite: Suite, catalog: Catalog, kind: str, entry: Entry) -> list[_Cell]:
@@ -154,7 +157,7 @@ def _cells(suite: Suite, catalog: Catalog, kind: str, entry: Entry) -> list[_Cel
     for values in itertools.product(*entry.grid.values()):
         chosen = {**entry.params, **dict(zip(entry.grid, values, strict=True))}
         label = " ".join([spec.name, *(f"{name}={_plain(value)}" for name, value in chosen.items())])
-        cells.append(_Cell(spec, label, version, _bind(suite, kind, entry, known, chosen), metrics))
+        cells.append(_Cell(spec, label, version, bind(suite, kind, entry, known, chosen), metrics))
     return cells
 
 
@@ -163,37 +166,6 @@ def _look_up(suite: Suite, catalog: Catalog, kind: str, name: str, place: Place)
         return catalog.find(kind, name)
     except CatalogError as error:
         raise suite.document.error(str(error), *place) from None
-
-
-def _bind(
-    suite: Suite, kind: str, entry: Entry, known: Mapping[str, Parameter], chosen: Mapping[str, JSON]
-) -> dict[str, JSON]:
-    """Return the whole set of parameters: the chosen values, checked and converted, and the defaults of the others."""
-    for name in chosen:
-        if name not in known:
-            place = (*entry.place[:2], "grid" if name in entry.grid else "params", name)
-            hint = did_you_mean(name, known) if known else "; it has none"
-            raise suite.document.error(f"{kind} '{entry.name}' has no parameter '{name}'{hint}", *place)
-    return {
-        name: _convert(suite, kind, entry, parameter, chosen[name]) if name in chosen else parameter.default
-        for name, parameter in known.items()
-    }
-
-
-def _convert(suite: Suite, kind: str, entry: Entry, parameter: Parameter, value: JSON) -> JSON:
-    try:
-        converted = msgspec.convert(value, type=parameter.type)
-        if isinstance(converted, float) and not math.isfinite(converted):
-            raise msgspec.ValidationError("it has to be finite")
-    except msgspec.ValidationError:
-        options = [str(option) for option in get_args(parameter.type)]
-        hint = did_you_mean(str(value), options) if parameter.annotation.startswith("Literal") else ""
-        what = f"parameter '{parameter.name}' of {kind} '{entry.name}'"
-        place = (*entry.place[:2], "grid" if parameter.name in entry.grid else "params", parameter.name)
-        raise suite.document.error(
-            f"{what} has to be {parameter.annotation}, not {describe(value)}{hint}", *place
-        ) from None
-    return list(converted) if isinstance(converted, tuple) else converted
 
 
 def _check_pairing(suite: Suite, catalog: Catalog) -> None:
@@ -228,8 +200,10 @@ def _run(suite: Suite, catalog: Catalog, method: _Cell, task: _Cell, seed: int, 
     facts: dict[str, Any] = {
         "family": method_spec.family.name,
         "method": method_spec.name,
+        "method_target": method_spec.target,
         "method_params": method.params,
         "task": task_spec.name,
+        "task_target": task_spec.target,
         "task_params": task.params,
         "metrics": {name: metric.target for name, metric in metrics.items()},
         "datasets": datasets,
@@ -238,17 +212,15 @@ def _run(suite: Suite, catalog: Catalog, method: _Cell, task: _Cell, seed: int, 
         "cpus": suite.hardware.cpus,
         "source": source.digest(*targets),
         "libraries": source.libraries(*targets),
+        "skip": f"the task needs {', '.join(missing)}, which the method does not claim" if missing else "",
     }
     return Run(
         **facts,
         id=hashlib.sha256(json.dumps([facts, hardware], sort_keys=True).encode()).hexdigest()[:12],
         label=f"{method.label} on {task.label}, seed {seed}",
         suite=suite.name,
-        method_target=method_spec.target,
         method_version=method.version,
         given=method_spec.family.given,
-        task_target=task_spec.target,
         task_version=task.version,
         units={name: metric.unit for name, metric in metrics.items()},
-        skip=f"the task needs {', '.join(missing)}, which the method does not claim" if missing else "",
     )

@@ -39,16 +39,18 @@ class Parameter:
 def parameters(target: str) -> dict[str, Parameter]:
     """Return the parameters of a target, in order.
 
-    A function's arguments, a class's ``__init__`` arguments, or a dataclass's fields. Raises CatalogError where
-    the target cannot be found or a default is not a literal.
+    A function's arguments, a class's ``__init__`` arguments, or a dataclass's fields; what a class inherits from
+    another class of its module counts. Raises CatalogError where the target cannot be found or a default is not a
+    literal of plain data.
     """
-    definition = _definition(target)
+    module, attribute = _split(target)
+    definition = _definition(module, attribute)
+    if definition is None:
+        raise CatalogError(f"target '{target}': {_file(module)} defines no function or class named '{attribute}'")
     if isinstance(definition, ast.FunctionDef):
-        found = _of_arguments(definition.args, target, skip=0)
-    elif (init := _initialiser(definition)) is not None:
-        found = _of_arguments(init.args, target, skip=1)
+        found = list(_of_arguments(definition.args, target, skip=0))
     else:
-        found = _of_fields(definition, target)
+        found = _of_class(definition, module, target)
     return {parameter.name: parameter for parameter in found}
 
 
@@ -77,25 +79,27 @@ def _split(target: str) -> tuple[str, str]:
     return module, attribute
 
 
-def _definition(target: str) -> ast.FunctionDef | ast.ClassDef:
-    module, attribute = _split(target)
+def _definition(module: str, name: str) -> ast.FunctionDef | ast.ClassDef | None:
     for node in _tree(module).body:
-        if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name == attribute:
-            return node
-    raise CatalogError(f"target '{target}': {_file(module)} defines no function or class named '{attribute}'")
-
-
-def _initialiser(definition: ast.ClassDef) -> ast.FunctionDef | None:
-    for node in definition.body:
-        if isinstance(node, ast.FunctionDef) and node.name == "__init__":
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name == name:
             return node
     return None
 
 
+def _of_class(definition: ast.ClassDef, module: str, target: str) -> list[Parameter]:
+    for node in definition.body:
+        if isinstance(node, ast.FunctionDef) and node.name == "__init__":
+            return list(_of_arguments(node.args, target, skip=1))
+    bases = [_definition(module, base.id) for base in definition.bases if isinstance(base, ast.Name)]
+    inherited = [p for base in bases if isinstance(base, ast.ClassDef) for p in _of_class(base, module, target)]
+    return inherited + list(_of_fields(definition, target))
+
+
 def _of_arguments(arguments: ast.arguments, target: str, skip: int) -> Iterator[Parameter]:
-    positional = (arguments.posonlyargs + arguments.args)[skip:]
+    positional = arguments.posonlyargs + arguments.args
     defaults = [None] * (len(positional) - len(arguments.defaults)) + list(arguments.defaults)
-    for argument, default in zip(positional, defaults, strict=True):
+    # Parameters are bound by name, which those before a "/" cannot be.
+    for argument, default in list(zip(positional, defaults, strict=True))[max(skip, len(arguments.posonlyargs)) :]:
         yield _parameter(argument.arg, argument.annotation, default, target)
     for argument, keyword_default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
         yield _parameter(argument.arg, argument.annotation, keyword_default, target)
@@ -105,19 +109,38 @@ def _of_fields(definition: ast.ClassDef, target: str) -> Iterator[Parameter]:
     for node in definition.body:
         if not (isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)):
             continue
-        if not ast.unparse(node.annotation).startswith("ClassVar"):
+        kind = _text(node.annotation).partition("[")[0].rpartition(".")[2]
+        if kind not in ("ClassVar", "KW_ONLY"):
             yield _parameter(node.target.id, node.annotation, node.value, target)
 
 
 def _parameter(name: str, annotation: ast.expr | None, default: ast.expr | None, target: str) -> Parameter:
-    text = "Any" if annotation is None else ast.unparse(annotation)
+    text = "Any" if annotation is None else _text(annotation)
     try:
-        value = None if default is None else ast.literal_eval(default)
-    except ValueError:
+        value = None if default is None else _plain(ast.literal_eval(default))
+    except (ValueError, TypeError):
         raise CatalogError(
             f"target '{target}': the default of '{name}' has to be a literal, not {ast.unparse(default)}"  # type: ignore[arg-type]
         ) from None
-    return Parameter(name, text, _type(text), list(value) if isinstance(value, tuple) else value, default is None)
+    return Parameter(name, text, _type(text), value, default is None)
+
+
+def _plain(value: Any) -> JSON:
+    """Return a value as the plain data that it is stored as, a tuple as a list; ValueError for anything else."""
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
+        return {key: _plain(item) for key, item in value.items()}
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise ValueError
+
+
+def _text(annotation: ast.expr) -> str:
+    """Return an annotation as written, without the quotes of one that is a string."""
+    if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):
+        return annotation.value
+    return ast.unparse(annotation)
 
 
 def _type(annotation: str) -> Any:
@@ -125,7 +148,7 @@ def _type(annotation: str) -> Any:
     names = {name: getattr(typing, name) for name in ("Any", "Literal", "Optional", "Union")}
     plain = {t.__name__: t for t in (bool, int, float, str, list, dict, tuple)}
     try:
-        return eval(annotation, {"__builtins__": {}}, {**names, **plain})
+        return eval(annotation, {"__builtins__": {}}, {"typing": typing, **names, **plain})
     except (NameError, AttributeError, TypeError, SyntaxError):
         return typing.Any
 
@@ -177,15 +200,18 @@ def _code_digest(module: str) -> str:
 
 @cache
 def _closure(module: str) -> frozenset[str]:
-    """Return the modules of the same package, and the computing modules of the core, that a module comes to import."""
+    """Return the modules of the same package, and the computing modules of the core, that a module comes to import.
+
+    Importing a.b.c runs a.b too; only the top module, the manifest, is left out, unless it is where the target is.
+    """
     package = module.partition(".")[0]
-    found, todo = {module}, [module]
+    found, todo = set[str](), [module]
     while todo:
-        for name in _imports(todo.pop()):
-            inside = name.startswith(package + ".") or name in COMPUTING_MODULES
-            if inside and name not in found and _find(name) is not None:
-                found.add(name)
-                todo.append(name)
+        name = todo.pop()
+        inside = name == module or name.startswith(package + ".") or name in COMPUTING_MODULES
+        if inside and name not in found and _find(name) is not None:
+            found.add(name)
+            todo += [*_imports(name), name.rpartition(".")[0]]
     return frozenset(found)
 
 
@@ -198,7 +224,10 @@ def _imports(module: str) -> frozenset[str]:
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            base = importlib.util.resolve_name("." * node.level + (node.module or ""), package)
+            try:
+                base = importlib.util.resolve_name("." * node.level + (node.module or ""), package)
+            except ImportError as error:
+                raise CatalogError(f"{_file(module)}:{node.lineno}: {error}") from None
             names.add(base)
             names.update(f"{base}.{alias.name}" for alias in node.names)
     return frozenset(names)

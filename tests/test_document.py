@@ -65,7 +65,6 @@ def fault(document, tmp_path):
         (".", "."),
         ("'1'", "1"),
         ('"true"', "true"),
-        ("!!str 1", "1"),
     ],
 )
 def test_scalar(document, text, value):
@@ -149,6 +148,8 @@ def test_same_key_in_two_mappings_is_fine(document):
         "!!python/object/apply:os.system [ls]",
         "!mine [1]",
         "!!str [1]",
+        "!!str 1",
+        "! 1",
         "!!omap [{a: 1}]",
     ],
 )
@@ -160,37 +161,40 @@ def test_tag_is_refused(fault, text):
 
 @pytest.mark.parametrize("text", ["!!int far", "!!float far", "!!int 1.5", "!!bool 3", "!!null 3"])
 def test_scalar_that_is_not_what_its_tag_says(fault, text):
-    assert fault(f"a: 1\nb: {text}\n").startswith("s.yaml:2: ")
+    assert fault(f"a: 1\nb: {text}\n").startswith("s.yaml:2: the tag '")
 
 
 def test_tag_on_a_key_is_refused(fault):
     assert fault("a: 1\n!mine b: 2\n").startswith("s.yaml:2: the tag '!mine' is not allowed")
 
 
-def test_alias_repeats_the_anchored_part(document):
-    assert document("a: &x {b: [1]}\nc: *x\n").data == {"a": {"b": [1]}, "c": {"b": [1]}}
+@pytest.mark.parametrize(
+    ("text", "line", "mark"),
+    [
+        ("a: 1\nb: &x {c: 1}\n", 2, "&x"),
+        ("a: 1\n&x b: 2\n", 2, "&x"),
+        ("a: 1\nb: *x\n", 2, "*x"),
+        ("a: 1\nb: 1\n*x : 2\n", 3, "*x"),
+        ("a: &x [1, *x]\n", 1, "&x"),
+        ("a: 1\n<<: *x\n", 2, "*x"),
+        ("a0: &a [1, 1]\na1: &b [*a, *a]\na2: [*b, *b]\n", 1, "&a"),
+    ],
+)
+def test_nothing_stands_for_what_is_written_elsewhere(fault, text, line, mark):
+    assert fault(text) == f"s.yaml:{line}: '{mark}' is not allowed: write out what it stands for"
 
 
-def test_alias_that_nothing_anchors(fault):
-    assert fault("a: 1\nb: *x\n") == "s.yaml:2: not valid YAML: found undefined alias 'x'"
-
-
-@pytest.mark.parametrize("text", ["a: &x [1, *x]\n", "a: &x {b: *x}\n", "&x [*x]\n"])
-def test_part_that_contains_itself(fault, text):
-    assert fault(text).startswith("s.yaml:1: ")
-
-
-def test_aliases_that_multiply_are_refused(fault):
-    levels = [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 6)]  # 10^6 ones from 300 characters
-    assert fault("\n".join(["a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]", *levels])).startswith("s.yaml:")
+def test_words_that_hold_the_marks_of_tags_and_anchors_are_words(document):
+    text = "a: 'x*'\nb: method=s4*\nc: '&x'\nd: R&D\ne: wow!\nf: \"!!int\"\n"
+    assert list(document(text).data.values()) == ["x*", "method=s4*", "&x", "R&D", "wow!", "!!int"]
 
 
 def test_merge_key_is_a_key_like_any_other(document):
-    """No inheritance: `<<` is not a merge, and where keys are checked it is an unknown one."""
-    found = document("a: &x {b: 1}\nc:\n  <<: *x\n")
-    assert found.data["c"] == {"<<": {"b": 1}}
-    with pytest.raises(SuiteError, match=r"s.yaml:3: unknown key '<<'"):
-        found.mapping(found.data["c"], ("b",), "c")
+    """No inheritance: where keys are checked, `<<` is an unknown one."""
+    found = document("a:\n  <<: {b: 1}\n")
+    assert found.data == {"a": {"<<": {"b": 1}}}
+    with pytest.raises(SuiteError, match=r"s.yaml:2: unknown key '<<'"):
+        found.mapping(found.data["a"], ("b",), "a")
 
 
 @pytest.mark.parametrize("text", ["[" * 5000 + "]" * 5000, "a: " + "9" * 5000])
@@ -222,7 +226,7 @@ def test_control_characters(fault):
 
 
 def test_file_and_folder_that_cannot_be_read(tmp_path):
-    with pytest.raises(SuiteError, match="nowhere.yaml: no such file"):
+    with pytest.raises(SuiteError, match=r"nowhere.yaml: no such file"):
         read(tmp_path / "nowhere.yaml")
     with pytest.raises(SuiteError, match="cannot be read: "):
         read(tmp_path)

@@ -235,7 +235,7 @@ def test_digest_is_stable(digest, files):
 
 def test_comments_docstrings_and_layout_do_not_count(digest, files):
     first = digest(**files)
-    text = '"""A module."""\n# why\nfrom .helper import g\n\n\ndef f(a: int=1):\n    """Do."""\n    return (g(\n        a))\n'
+    text = "'Doc.'\n# why\nfrom .helper import g\n\n\ndef f(a: int=1):\n    'Do.'\n    return (g(\n        a))\n"
     assert digest(**{**files, "m": text}) == first
 
 
@@ -295,7 +295,7 @@ def test_digest_of_several_targets_does_not_depend_on_their_order(digest):
 
 
 def test_libraries_are_the_third_party_ones_with_their_versions(package):
-    package(m="import os\nimport numpy as np\nfrom .n import x\nfrom harness import Skip\ndef f(): pass", n="import yaml")
+    package(m="import os, numpy as np\nfrom .n import x\nfrom harness import Skip\ndef f(): pass", n="import yaml")
     found = source.libraries("srcpkg.m:f")
     assert list(found) == ["python", "numpy", "yaml"]
     assert found["python"] == ".".join(map(str, sys.version_info[:3]))

@@ -1,0 +1,90 @@
+"""Size, time and memory."""
+
+import time
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from harness import measure
+from harness.measure import WARM_UP_STEPS, PeakMemory, StepTimer, parameter_count
+
+
+class Mixed(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.real = nn.Parameter(torch.zeros(2, 3))
+        self.complex = nn.Parameter(torch.zeros(5, dtype=torch.complex64))
+        self.frozen = nn.Parameter(torch.zeros(7), requires_grad=False)
+        self.register_buffer("fixed", torch.zeros(11))
+
+
+def test_parameters_are_trainable_real_numbers():
+    assert parameter_count(Mixed()) == 2 * 3 + 2 * 5
+
+
+def test_shared_parameter_counts_once():
+    first, second = nn.Linear(3, 3, bias=False), nn.Linear(3, 3, bias=False)
+    second.weight = first.weight
+    assert parameter_count(nn.Sequential(first, second, first)) == 9
+
+
+def test_model_without_parameters():
+    assert parameter_count(nn.Identity()) == 0
+
+
+def timed(*seconds, pause=0.0):
+    timer = StepTimer("cpu")
+    for step in seconds:
+        with timer:
+            time.sleep(step)
+        time.sleep(pause)
+    return timer.seconds_per_step
+
+
+def test_timer_leaves_out_warm_up():
+    assert timed(*[0.05] * WARM_UP_STEPS, 0.001, 0.001, 0.001) < 0.02
+
+
+def test_timer_leaves_out_the_time_between_steps():
+    assert timed(*[0.001] * (WARM_UP_STEPS + 3), pause=0.03) < 0.02
+
+
+def test_timer_is_a_median():
+    assert 0.001 <= timed(*[0.0] * WARM_UP_STEPS, 0.001, 0.3, 0.001) < 0.05
+
+
+def test_timer_of_fewer_steps_than_warm_up():
+    assert timed(0.01) >= 0.01
+
+
+needs_linux = pytest.mark.skipif(measure._status("VmHWM") is None, reason="this system does not tell the peak")
+
+
+@needs_linux
+def test_peak_sees_a_big_allocation_after_it_is_gone():
+    memory = PeakMemory("cpu")
+    array = np.ones(2**27, dtype=np.uint8)  # 128 MiB
+    del array
+    assert 120 < memory.mib < 200
+
+
+@needs_linux
+def test_peak_does_not_see_what_was_held_before():
+    held = np.ones(2**27, dtype=np.uint8)
+    memory = PeakMemory("cpu")
+    assert memory.mib < 60
+    assert held[-1] == 1
+
+
+@needs_linux
+def test_peak_does_not_see_what_was_gone_before():
+    array = np.ones(2**27, dtype=np.uint8)
+    del array
+    assert PeakMemory("cpu").mib < 60
+
+
+def test_peak_is_absent_where_the_system_does_not_tell(monkeypatch):
+    monkeypatch.setattr(measure, "_status", lambda field: None)
+    assert PeakMemory("cpu").mib is None

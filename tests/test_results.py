@@ -1,0 +1,385 @@
+"""Grouping, ranking and comparing, on tables made by hand."""
+
+import itertools
+import json
+
+import pandas as pd
+import pytest
+
+from harness.report import sections, tables
+from harness.results import Results
+from harness.store import SCHEMA
+
+METRICS = {
+    "accuracy": {"better": "higher", "unit": "", "role": "quality", "summary": ""},
+    "mse": {"better": "lower", "unit": "", "role": "quality", "summary": ""},
+    "seconds_per_step": {"better": "lower", "unit": "s", "role": "cost", "summary": ""},
+    "chance": {"better": "higher", "unit": "", "role": "baseline", "summary": ""},
+}
+MACHINE = {"cpu": "A CPU", "cores": 2, "memory_gib": 4, "gpus": []}
+minutes = itertools.count()
+
+
+def run(method="m", values=None, *, seed=0, task="t", params=None, task_params=None, status="done", **columns):
+    """Return the rows of one run, later than those of earlier calls; `values` maps metrics, or (split, metric)."""
+    hardware, device, source = (columns.get(key, key) for key in ("hardware", "device", "source"))
+    cell = [method, params, task, task_params, seed, hardware, device, source]
+    common = {
+        "suite": "s", "run": json.dumps(cell), "family": "f", "method": method,
+        "method_params": json.dumps(params or {}, sort_keys=True), "method_version": "1", "task": task,
+        "task_params": json.dumps(task_params or {}, sort_keys=True), "task_version": "1", "seed": seed,
+        "status": status, "reason": "", "attempt": 1, "seconds": 1.0, "device": "device", "hardware": "hardware",
+        "started_at": pd.Timestamp("2026-01-01", tz="UTC") + pd.Timedelta(minutes=next(minutes)), "environment": "e",
+        "source": "source", "libraries": "{}", "data": "d:1", "host": "here", "session": "s1", "schema_version": 1,
+    } | columns  # fmt: skip
+    ends = [(key if isinstance(key, tuple) else ("test", key), value) for key, value in (values or {}).items()]
+    rows = [{"split": split, "step": 9, "metric": m, "value": value, "unit": ""} for (split, m), value in ends]
+    return [common | row for row in rows or [dict.fromkeys(("split", "step", "metric", "value", "unit"))]]
+
+
+def results(*runs, primary="accuracy"):
+    rows = [row for one in runs for row in one]
+    tasks = {f"{row['task']} {row['task_params']}" for row in rows}
+    header = {
+        "suite": "s", "suite_text": "tasks: [t]\n", "metrics": METRICS, "hardware": {"hardware": MACHINE},
+        "environment": {"e": {"python": "3"}}, "primary": dict.fromkeys(tasks, primary),
+    }  # fmt: skip
+    table = pd.DataFrame(rows, columns=SCHEMA.names)
+    return Results(table, [header])
+
+
+def seeds(method, values, metric="accuracy", **columns):
+    return [row for seed, value in enumerate(values) for row in run(method, {metric: value}, seed=seed, **columns)]
+
+
+def board(found):
+    (only,) = found.leaderboards()
+    return only
+
+
+def order(found):
+    return [standing.method for standing in board(found).standings]
+
+
+def scores(found):
+    return {standing.method: standing.score.mean for standing in board(found).standings}
+
+
+@pytest.mark.parametrize(("metric", "first"), [("accuracy", ["b", "c", "a"]), ("mse", ["a", "c", "b"])])
+def test_best_first_by_the_direction_of_the_metric(metric, first):
+    found = results(*(run(m, {metric: value}) for m, value in (("a", 0.1), ("b", 0.9), ("c", 0.5))), primary=metric)
+    assert order(found) == first
+    assert board(found).better == METRICS[metric]["better"]
+    assert board(found).like_best[0] == first[0]
+
+
+def test_score_is_the_mean_over_seeds_with_its_interval():
+    score = board(results(seeds("m", [0.5, 0.6, 0.7]))).standings[0].score
+    assert score.mean == pytest.approx(0.6)
+    assert score.half_width == pytest.approx(4.30265 * 0.1 / 3**0.5, rel=1e-5)
+    assert score.n == 3
+
+
+def test_splits_are_never_pooled():
+    near, far = results(
+        *(run(seed=seed, values={("test-far", "accuracy"): 0.2, ("test", "accuracy"): 0.8}) for seed in (0, 1))
+    ).leaderboards()
+    assert [(b.split, b.standings[0].score.mean, b.standings[0].score.n) for b in (near, far)] == [
+        ("test", 0.8, 2),
+        ("test-far", 0.2, 2),
+    ]
+
+
+def test_validation_and_training_values_do_not_rank():
+    found = results(run(values={("val", "accuracy"): 0.99, ("train", "accuracy"): 1.0, ("test", "accuracy"): 0.5}))
+    assert scores(found) == {"m": 0.5}
+
+
+def test_one_seed_prints_no_interval():
+    found = results(run(values={"accuracy": 0.5}))
+    assert tables.lines(board(found))[0][2:4] == ["0.5 ± –", "1"]
+
+
+def test_last_attempt_counts():
+    failed = run(status="failed", reason="no luck")
+    again = run(values={"accuracy": 0.5}, attempt=2, session="s2")
+    found = results(again, failed)  # whatever the order of the rows
+    assert scores(found) == {"m": 0.5}
+    assert found.counts() == {"done": 1}
+    assert board(found).standings[0].failures == 0
+    assert len(found.history) == 2
+
+
+def test_last_attempt_counts_where_it_is_the_failed_one():
+    found = results(run(values={"accuracy": 0.5}), run(status="failed", reason="no luck", attempt=2))
+    assert board(found).standings == ()
+    assert board(found).unscored == {"m": "failed: no luck"}
+
+
+def test_attempt_that_two_sessions_made_at_once_counts_once():
+    found = results(run(values={"accuracy": 0.5}, session="s2"), run(values={"accuracy": 0.7}, session="s1"))
+    assert scores(found) == {"m": 0.5}
+    assert len(found.rows) == 1
+
+
+def test_rows_of_older_source_are_not_mixed_with_newer():
+    found = results(
+        seeds("m", [0.1, 0.1, 0.1], source="old"),
+        seeds("m", [0.9, 0.9], source="new"),
+        seeds("other", [0.5, 0.5, 0.5], source="old"),
+    )
+    assert scores(found) == {"m": 0.9, "other": 0.5}
+    assert board(found).standings[0].score.n == 2
+    assert set(found.history["source"]) == {"old", "new"}
+
+
+def test_rows_of_older_libraries_are_not_mixed_with_newer():
+    found = results(
+        seeds("m", [0.1, 0.1], libraries='{"torch": "2"}', run="old"),
+        seeds("m", [0.9], libraries='{"torch": "3"}', run="new"),
+    )
+    assert scores(found) == {"m": 0.9}
+
+
+def test_newer_source_that_only_failed_replaces_the_older():
+    found = results(run(values={"accuracy": 0.5}, source="old"), run(status="failed", reason="bug", source="new"))
+    assert board(found).unscored == {"m": "failed: bug"}
+
+
+def test_seed_that_ran_under_two_ids_counts_once_in_scores_and_costs():
+    """The number of cores of a run, or the choice of metrics, makes another id but no other cell."""
+    values = {"accuracy": 0.1, "seconds_per_step": 1.0}
+    newer = {"accuracy": 0.9, "seconds_per_step": 3.0}
+    (standing,) = board(results(run(values=values, run="one"), run(values=newer, run="two"))).standings
+    assert (standing.score.mean, standing.score.n) == (0.9, 1)
+    assert standing.costs == {"seconds_per_step": 3.0}
+
+
+@pytest.mark.parametrize("where", ["hardware", "device"])
+def test_hardware_is_never_pooled(where):
+    found = results(
+        *(
+            run(values={"accuracy": value, "seconds_per_step": value}, **{where: name})
+            for name, value in (("one", 0.2), ("other", 0.8))
+        )
+    )
+    boards = found.leaderboards()
+    assert [(getattr(b, where), b.standings[0].score.mean, b.standings[0].score.n) for b in boards] == [
+        ("one", 0.2, 1),
+        ("other", 0.8, 1),
+    ]
+    assert [b.standings[0].costs for b in boards] == [{"seconds_per_step": 0.2}, {"seconds_per_step": 0.8}]
+    assert len({tables.title(b) for b in boards}) == 2
+
+
+def test_tasks_with_different_parameters_are_never_pooled():
+    found = results(*(run(values={"accuracy": value}, task_params={"lag": value}) for value in (1.0, 2.0)))
+    means = {b.task: b.standings[0].score.mean for b in found.leaderboards()}
+    assert means == {"t lag=1.0": 1.0, "t lag=2.0": 2.0}
+
+
+def test_costs_are_means_over_the_runs_that_succeeded():
+    found = results(
+        run(values={"accuracy": 0.5, ("train", "seconds_per_step"): 1.0}, seed=0),
+        run(values={"accuracy": 0.5, ("train", "seconds_per_step"): 2.0}, seed=1),
+        run(values={("train", "seconds_per_step"): 99.0}, seed=2, status="failed"),
+    )
+    assert board(found).standings[0].costs == {"seconds_per_step": 1.5}
+
+
+def test_methods_like_the_best():
+    found = results(
+        seeds("best", [0.90, 0.91, 0.92, 0.93]),
+        seeds("near", [0.91, 0.90, 0.93, 0.91]),
+        seeds("far", [0.10, 0.12, 0.11, 0.13]),
+    )
+    assert board(found).like_best == ["best", "near"]
+
+
+def test_pairing_by_seed_tells_what_means_alone_do_not():
+    """Seeds differ a lot and the methods, on each seed, by nearly the same."""
+    found = results(seeds("a", [0.1, 0.5, 0.9]), seeds("b", [0.0500, 0.4501, 0.8499]))
+    assert board(found).like_best == ["a"]
+
+
+def test_method_without_a_seed_in_common_cannot_be_told_from_the_best():
+    found = results(run("a", {"accuracy": 0.9}, seed=0), run("b", {"accuracy": 0.1}, seed=1))
+    assert board(found).like_best == ["a", "b"]
+
+
+def test_many_comparisons_are_corrected_for():
+    """p = 0.035 alone is below 5 %; the smallest of four such ones is not."""
+    best, rival = [0.50, 0.50, 0.50], [0.49, 0.48, 0.485]
+    alone = board(results(seeds("best", best), seeds("r", rival)))
+    assert alone.like_best == ["best"]
+    several = board(results(seeds("best", best), *(seeds(f"r{i}", rival) for i in range(4))))
+    assert len(several.like_best) == 5
+
+
+SAME = [0.50, 0.60, 0.55]
+WORSE = [0.100, 0.201, 0.150]
+
+
+@pytest.mark.parametrize(
+    ("methods", "words"),
+    [
+        ({"a": SAME}, []),
+        ({"a": [0.5], "b": [0.1]}, ["One seed", "more than chance"]),
+        ({"a": SAME, "b": [0.1]}, ["One seed", "more than chance"]),
+        ({"a": SAME, "b": WORSE}, ["The best can be told from all others", "over 3 seeds", "Holm, 5%"]),
+        ({"a": SAME, "b": [0.51, 0.59, 0.54]}, ["separates little", "none of the others can be told from the best"]),
+        (
+            {"a": SAME, "b": [0.51, 0.59, 0.54], "c": WORSE},
+            ["separates little", "only 1 of the 2 others can be told from the best"],
+        ),
+        (
+            {"a": SAME, "b": [0.51, 0.59, 0.54], "c": WORSE, "d": [0.000, 0.101, 0.050]},
+            ["* cannot be told from the best"],
+        ),
+    ],
+)
+def test_verdict(methods, words):
+    verdict = board(results(*(seeds(name, values) for name, values in methods.items()))).verdict
+    assert all(word in verdict for word in words)
+    assert bool(verdict) == bool(words)
+
+
+def test_baselines_are_means_over_seeds_and_rank_nowhere():
+    found = results(
+        *(
+            run(method, {"accuracy": 0.5, "chance": value}, seed=seed)
+            for method in ("a", "b")
+            for seed, value in enumerate([0.1, 0.2, 0.3])
+        )
+    )
+    assert order(found) == ["a", "b"]
+    (baseline,) = board(found).baselines.items()
+    assert baseline[0] == "chance"
+    assert (baseline[1].mean, baseline[1].n) == (pytest.approx(0.2), 3)
+
+
+def test_baseline_belongs_to_its_split():
+    values = {
+        ("test", "accuracy"): 0.9, ("test", "chance"): 0.1,
+        ("test-far", "accuracy"): 0.8, ("test-far", "chance"): 0.5,
+    }  # fmt: skip
+    near, far = results(run(values=values)).leaderboards()
+    assert near.baselines["chance"].mean == 0.1
+    assert far.baselines["chance"].mean == 0.5
+
+
+def test_failures_are_counted_beside_the_score():
+    found = results(
+        run("a", {"accuracy": 0.5}, seed=0),
+        run("a", seed=1, status="failed", reason="no luck"),
+        run("a", seed=2, status="diverged", reason="nan"),
+        run("b", {"accuracy": 0.4}, seed=0),
+    )
+    assert [(s.method, s.failures, s.score.n) for s in board(found).standings] == [("a", 2, 1), ("b", 0, 1)]
+    assert found.counts() == {"done": 2, "failed": 1, "diverged": 1}
+
+
+def test_values_of_a_run_that_failed_later_do_not_count():
+    found = results(run("a", {"accuracy": 0.99}, status="failed", reason="late"), run("b", {"accuracy": 0.1}))
+    assert order(found) == ["b"]
+    assert board(found).unscored == {"a": "failed: late"}
+
+
+def test_reasons_of_a_method_without_any_score_are_told_once():
+    found = results(
+        run("a", seed=0, status="failed", reason="no luck"),
+        run("a", seed=1, status="failed", reason="no luck"),
+        run("a", seed=2, status="killed", reason="SIGKILL"),
+    )
+    assert board(found).unscored == {"a": "failed: no luck; killed: SIGKILL"}
+    assert board(found).verdict == ""
+
+
+def test_method_that_succeeded_without_a_value_on_a_split_says_so():
+    found = results(
+        run("a", {("test", "accuracy"): 0.5, ("test-far", "accuracy"): 0.5}), run("b", {("test", "accuracy"): 0.5})
+    )
+    _, far = found.leaderboards()
+    assert list(far.unscored) == ["b"]
+    assert not far.unscored["b"].rstrip().endswith(":")
+
+
+def labels(*params, **columns):
+    found = results(*(run(values={"accuracy": i}, params=p, **columns) for i, p in enumerate(params)))
+    return list(found.runs["method_label"])
+
+
+def test_labels_show_only_the_parameters_that_vary():
+    assert labels({"n": 1, "init": "legs"}) == ["m"]
+    assert labels({"n": 1, "init": "legs"}, {"n": 2, "init": "legs"}) == ["m n=1", "m n=2"]
+    assert labels({"n": 1, "init": "a"}, {"n": 2, "init": "b"}) == ["m init=a n=1", "m init=b n=2"]
+
+
+def test_labels_of_one_method_do_not_depend_on_another():
+    found = results(
+        run("a", {"accuracy": 1}, params={"n": 1}),
+        run("b", {"accuracy": 1}, params={"n": 2}),
+    )
+    assert list(found.runs["method_label"]) == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    "variants",
+    [
+        ({"n": 1}, {"n": 1, "order": 2}),
+        ({"n": 1, "order": 2}, {"n": 1}),
+        ({}, {"order": None}),
+        ({"n": 1}, {"n": "1"}),
+        ({"n": True}, {"n": "True"}),
+    ],
+    ids=str,
+)
+def test_variants_are_never_pooled_whatever_their_parameters_are(variants):
+    """A method gains parameters as it grows; its older variants keep a line of their own."""
+    assert len(set(labels(*variants))) == 2
+    found = results(*(run(values={"accuracy": i}, params=p) for i, p in enumerate(variants)))
+    assert [s.score.mean for s in board(found).standings] == [1, 0]
+
+
+def test_only_looks_at_some_runs():
+    found = results(run("a", {"accuracy": 1}, run="1"), run("b", {"accuracy": 2}, run="2"))
+    chosen = found.only(["1", "nothing"])
+    assert order(chosen) == ["a"]
+    assert chosen.suite_text == found.suite_text
+
+
+def test_results_of_nothing():
+    found = results()
+    assert found.leaderboards() == []
+    assert found.counts() == {}
+    assert sections.failures(found) == ""
+    assert isinstance(sections.leaderboards(found) + sections.provenance(found), str)
+
+
+def test_newest_header_wins():
+    old = {"metrics": METRICS, "primary": {"t {}": "mse"}, "suite_text": "old"}
+    new = {"metrics": METRICS, "primary": {"t {}": "accuracy"}, "suite_text": "new"}
+    rows = run(values={"accuracy": 0.5, "mse": 0.1})
+    found = Results(pd.DataFrame(rows), [old, new])
+    assert board(found).metric == "accuracy"
+    assert found.suite_text == "new"
+
+
+def test_section_of_failures_lists_every_run_that_did_not_succeed():
+    found = results(
+        run("a|b", seed=3, status="failed", reason="<b>no</b>\nluck"),
+        run("c", {"accuracy": 1}),
+        run("d", status="skipped"),
+    )
+    text = sections.failures(found)
+    assert "a\\|b | t | 3 | failed | &lt;b\\>no&lt;/b\\> luck |" in text
+    assert "| d | t | 0 | skipped |" in text
+    assert "| c |" not in text
+
+
+def test_section_of_provenance():
+    text = sections.provenance(results(run(values={"accuracy": 1}), run("b", seed=1, data="d:1 e:2")))
+    assert "A CPU, 2 cores, 4 GiB" in text
+    assert "- d:1\n- e:2" in text
+    assert "    tasks: \\[t\\]" not in text
+    assert "\n\n    tasks: [t]" in text

@@ -1,0 +1,262 @@
+"""One run in one process: its random streams, what it hands to the task, and how it scores."""
+
+import dataclasses
+import sys
+
+import pytest
+import torch
+
+from harness import source
+from harness.plan import Run
+from harness.spec import Seeds
+from harness.worker import execute, seeds
+
+CODE = """
+import random
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from harness import Outputs, Skip
+
+# Methods: each returns one number.
+def steady(*, x, scale: float = 1.0): return x * scale
+def draws(*, x): return float(torch.rand(()))
+def draws_much(*, x): return float(torch.rand(1000).sum())
+def numpys(*, x): return float(np.random.rand())
+def pythons(*, x): return random.random()
+def infinite(*, x): return float("inf")
+def breaks(*, x): raise KeyError("no such luck")
+def declines(*, x): raise Skip("not to its liking")
+
+# Metrics
+def score(prediction): return prediction
+def around(surrounding): return surrounding
+def never(nothing, prediction): return 0.0
+
+def numbers(*, count: int = 3): return {"numbers": np.arange(count)}
+
+@dataclass(frozen=True)
+class Plain:
+    def run(self, build, context):
+        yield Outputs(split="test", step=1, prediction=build(x=1.0))
+
+@dataclass(frozen=True)
+class Surrounded:
+    \"\"\"Draw what surrounds the method before and after it is built.\"\"\"
+    seeded: bool = True
+    def run(self, build, context):
+        if self.seeded:
+            torch.manual_seed(context.seeds.init)
+        before = float(torch.rand(()))
+        prediction = build(x=1.0)
+        after = float(torch.rand(()))
+        yield Outputs(split="val", step=1, surrounding=before)
+        yield Outputs(split="test", step=1, prediction=prediction, surrounding=after)
+
+@dataclass(frozen=True)
+class Pair:
+    def run(self, build, context):
+        yield Outputs(split="val", step=1, prediction=build(x=1.0))
+        yield Outputs(split="val", step=2, prediction=build(x=1.0))
+        yield Outputs(split="test-far", step=2, prediction=0.0)
+        yield Outputs(split="test", step=2, prediction=0.0)
+
+@dataclass(frozen=True)
+class Twice:
+    def run(self, build, context):
+        yield Outputs(split="test", step=1, prediction=1.0)
+        yield Outputs(split="test", step=2, prediction=2.0)
+
+@dataclass(frozen=True)
+class Reads:
+    name: str = "numbers"
+    def run(self, build, context):
+        yield Outputs(split="test", step=1, prediction=float(context.data(self.name, count=4)["numbers"].sum()))
+
+@dataclass(frozen=True)
+class Gives:
+    def run(self, build, context):
+        yield Outputs(split="test", step=1, prediction=build(x=1.0, width=3))
+
+@dataclass(frozen=True)
+class Reports:
+    def run(self, build, context):
+        yield Outputs(split="val", step=1, prediction=0.5)
+        context.report(1, 3, loss=2.0)
+        context.report(2, 3, loss=1.5)
+        context.report(3, 3, loss=1.0)
+        yield Outputs(split="test", step=3, prediction=build(x=1.0))
+
+@dataclass(frozen=True)
+class Undetermined:
+    def run(self, build, context):
+        index = torch.zeros(4, dtype=torch.long)
+        torch.zeros(3).scatter_reduce_(0, index, torch.ones(4), "mean")
+        yield Outputs(split="test", step=1, prediction=float(torch.are_deterministic_algorithms_enabled()))
+"""
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Return a function that runs a method on a task and returns the outcome."""
+    (tmp_path / "workpkg.py").write_text(CODE)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("BENCH_DATA", str(tmp_path / "data"))
+    threads = torch.get_num_threads()
+
+    def of(method="steady", task="Plain", metrics=("score",), send=lambda progress: None, **columns):
+        whole = Run(
+            id="id", label="label", suite="s", family="f", method=method, method_target=f"workpkg:{method}",
+            method_params={}, method_version="1", given=frozenset({"x"}), task=task.lower(),
+            task_target=f"workpkg:{task}", task_params={}, task_version="1",
+            metrics={name: f"workpkg:{name}" for name in metrics}, units=dict.fromkeys(metrics, ""),
+            datasets={"numbers": "workpkg:numbers"}, seed=0, device="cpu", cpus=1, source="", libraries={},
+        )  # fmt: skip
+        return execute(dataclasses.replace(whole, **columns), send)
+
+    yield of
+    torch.set_num_threads(threads)
+    torch.set_flush_denormal(False)
+    torch.use_deterministic_algorithms(False)
+    torch.utils.deterministic.fill_uninitialized_memory = True
+    sys.modules.pop("workpkg", None)
+    for name in ("_find", "_tree", "_code_digest", "_closure", "_imports", "_version"):
+        getattr(source, name).cache_clear()
+
+
+def values(outcome):
+    assert (outcome.status, outcome.reason) == ("done", "")
+    return {(value.split, value.step, value.metric): value.value for value in outcome.values}
+
+
+def one(outcome):
+    (value,) = values(outcome).values()
+    return value
+
+
+def test_streams_of_a_seed_differ_and_are_stable():
+    assert seeds(0) == Seeds(
+        data=5224382404683257410, init=8173559084650879483, order=1159612622834107724, method=2685878976819506824
+    )
+    drawn = [stream for seed in range(50) for stream in dataclasses.astuple(seeds(seed))]
+    assert len(set(drawn)) == 200
+    assert all(0 <= stream < 2**63 for stream in drawn)
+
+
+def test_method_gets_its_parameters_and_what_the_task_gives(run):
+    assert one(run(method_params={"scale": 2.5})) == 2.5
+
+
+def test_same_run_gives_the_same_values(run):
+    assert values(run("draws", "Surrounded", ("score", "around"))) == values(
+        run("draws", "Surrounded", ("score", "around"))
+    )
+
+
+@pytest.mark.parametrize("method", ["draws", "numpys", "pythons"])
+def test_method_draws_from_the_stream_of_its_seed(run, method):
+    first, again, other = run(method), run(method), run(method, seed=1)
+    assert one(first) == one(again)
+    assert one(first) != one(other)
+
+
+def test_two_builds_of_one_run_draw_differently_and_alike_in_each_run(run):
+    first = values(run("draws", "Pair"))
+    assert first["val", 1, "score"] != first["val", 2, "score"]
+    assert first == values(run("draws", "Pair"))
+
+
+def surroundings(outcome):
+    return {key: value for key, value in values(outcome).items() if key[2] == "around"}
+
+
+def test_what_surrounds_the_method_begins_alike_for_every_method(run):
+    methods = ("steady", "draws", "draws_much")
+    first, *others = (surroundings(run(method, "Surrounded", ("score", "around"))) for method in methods)
+    assert len(set(first.values())) == 2  # before the method is built, and after
+    assert all(other == first for other in others)
+    assert surroundings(run("steady", "Surrounded", ("score", "around"), seed=1)) != first
+
+
+def test_task_that_seeds_nothing_itself_begins_from_the_seed_too(run):
+    def drawn(seed):
+        found = run("steady", "Surrounded", ("score", "around"), seed=seed, task_params={"seeded": False})
+        return surroundings(found)
+
+    assert drawn(0) == drawn(0)
+    assert drawn(0) != drawn(1)
+
+
+def test_run_uses_deterministic_algorithms_and_its_number_of_cores(run):
+    assert one(run(task="Undetermined")) == 1.0
+    assert torch.get_num_threads() == 1
+
+
+def test_test_data_scored_twice_fails_the_run(run):
+    outcome = run(task="Twice")
+    assert outcome.status == "failed"
+    assert outcome.reason == "RuntimeError: the task scores 'score' on 'test' twice; test data is scored once"
+    assert [value.value for value in outcome.values] == [1.0]
+
+
+def test_validation_may_be_scored_often_and_each_test_split_once(run):
+    assert [key[:2] for key in values(run(task="Pair"))] == [("val", 1), ("val", 2), ("test-far", 2), ("test", 2)]
+
+
+def test_metric_that_is_never_computed_fails_the_run(run):
+    outcome = run(metrics=("score", "never"))
+    assert outcome.status == "failed"
+    assert outcome.reason == (
+        "RuntimeError: metric 'never' needs nothing, prediction, which the task never yields together"
+    )
+    assert [value.metric for value in outcome.values] == ["score"]
+
+
+def test_metric_is_computed_wherever_its_values_are(run):
+    found = values(run(task="Surrounded", metrics=("score", "around")))
+    assert list(found) == [("val", 1, "around"), ("test", 1, "score"), ("test", 1, "around")]
+
+
+def test_data_comes_with_its_digest(run):
+    outcome = run(task="Reads")
+    assert one(outcome) == 6.0
+    name, _, digest = outcome.data.partition(":")
+    assert (name, len(digest)) == ("numbers", 16)
+    assert run().data == ""
+
+
+def test_data_set_that_the_task_does_not_declare_is_refused(run):
+    outcome = run(task="Reads", task_params={"name": "labels"})
+    assert outcome.status == "failed"
+    assert outcome.reason == "DataError: task 'reads' asks for the data set 'labels', which it does not declare"
+
+
+def test_task_that_gives_what_the_family_does_not_know(run):
+    outcome = run(task="Gives")
+    assert outcome.status == "failed"
+    assert outcome.reason == "TypeError: task 'gives' gives 'width', which the family 'f' does not know"
+
+
+@pytest.mark.parametrize(
+    ("method", "status", "reason"),
+    [
+        ("infinite", "diverged", "score on test is inf at step 1"),
+        ("declines", "skipped", "not to its liking"),
+        ("breaks", "failed", "KeyError: 'no such luck'"),
+        ("missing", "failed", "AttributeError: module 'workpkg' has no attribute 'missing'"),
+    ],
+)
+def test_endings(run, capsys, method, status, reason):
+    outcome = run(method)
+    assert (outcome.status, outcome.reason, outcome.values) == (status, reason, [])
+    assert ("Traceback" in capsys.readouterr().err) == (status == "failed")
+
+
+def test_progress_comes_with_the_latest_numbers(run):
+    sent = []
+    run(task="Reports", send=sent.append)
+    assert (sent[0].step, sent[-1].step, sent[-1].steps) == (1, 3, 3)
+    assert sent[-1].latest == {"loss": 1.0, "val score": 0.5}
+    assert len(sent) == 2  # the first and the last: the one between came too soon to be worth showing
