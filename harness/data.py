@@ -50,6 +50,8 @@ def load(name: str, target: str, params: Mapping[str, JSON]) -> Prepared:
     known = source.parameters(target)
     if unknown := sorted(set(params) - set(known)):
         raise DataError(f"data set '{name}' has no parameter '{unknown[0]}'")
+    if needed := [key for key, parameter in known.items() if parameter.required and key not in params]:
+        raise DataError(f"data set '{name}' needs the parameter '{needed[0]}'")
     whole = {key: params.get(key, parameter.default) for key, parameter in known.items()}
     facts = [name, whole, source.digest(target), source.libraries(target)]
     key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
@@ -73,13 +75,10 @@ def _prepare_once(folder: Path, name: str, target: str, params: Mapping[str, JSO
 
 
 def _prepare(folder: Path, name: str, target: str, params: Mapping[str, JSON]) -> None:
-    module, _, attribute = target.partition(":")
-    arrays: dict[str, np.ndarray[Any, Any]] = getattr(importlib.import_module(module), attribute)(**params)
+    arrays = _made(name, target, params)
     aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
         for key, array in arrays.items():
-            if array.dtype.hasobject:
-                raise DataError(f"data set '{name}': the array '{key}' holds Python objects")
             np.save(aside / f"{key}.npy", array, allow_pickle=False)
         about = {"name": name, "params": params, "arrays": sorted(arrays), "digest": content_digest(arrays)}
         (aside / "about.json").write_text(json.dumps(about, indent=1))
@@ -90,13 +89,28 @@ def _prepare(folder: Path, name: str, target: str, params: Mapping[str, JSON]) -
         shutil.rmtree(aside, ignore_errors=True)
 
 
+def _made(name: str, target: str, params: Mapping[str, JSON]) -> dict[str, np.ndarray[Any, Any]]:
+    """Return what the data set's function makes. Raises DataError where it fails or makes something else."""
+    module, _, attribute = target.partition(":")
+    try:
+        arrays: Any = getattr(importlib.import_module(module), attribute)(**params)
+    except Exception as error:
+        raise DataError(f"data set '{name}' cannot be made: {type(error).__name__}: {error}") from error
+    if not isinstance(arrays, dict):
+        raise DataError(f"data set '{name}' cannot be made: its function returned no dict of arrays")
+    for key, array in arrays.items():
+        if not isinstance(array, np.ndarray) or array.dtype.hasobject:
+            raise DataError(f"data set '{name}' cannot be made: '{key}' is no numpy array of numbers or texts")
+    return arrays
+
+
 def _read(folder: Path) -> Prepared:
     try:
         about = json.loads((folder / "about.json").read_text())
         arrays = {key: np.load(folder / f"{key}.npy", mmap_mode="r", allow_pickle=False) for key in about["arrays"]}
-    except (OSError, ValueError, KeyError) as error:
+        return Prepared(arrays, str(about["digest"]))
+    except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{folder} is damaged ({error}); delete it, and it is prepared again") from error
-    return Prepared(arrays, about["digest"])
 
 
 def content_digest(arrays: Mapping[str, np.ndarray[Any, Any]]) -> str:
@@ -104,5 +118,5 @@ def content_digest(arrays: Mapping[str, np.ndarray[Any, Any]]) -> str:
     digest = hashlib.sha256()
     for name, array in sorted(arrays.items()):
         digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).data)
+        digest.update(array.tobytes())
     return digest.hexdigest()[:16]

@@ -48,6 +48,7 @@ class Run:
     device: str
     cpus: int
     source: str  # digest of the code of method, task, metrics and data sets
+    task_source: str  # likewise without the method
     libraries: Mapping[str, str]
     skip: str = ""
 
@@ -195,7 +196,8 @@ def _run(suite: Suite, catalog: Catalog, method: _Cell, task: _Cell, seed: int, 
     task_spec: Task = task.spec
     metrics = {name: catalog.find("metric", name) for name in task.metrics}
     datasets = {name: catalog.find("dataset", name).target for name in task_spec.datasets}
-    targets = [method_spec.target, task_spec.target, *(m.target for m in metrics.values()), *datasets.values()]
+    posed = [task_spec.target, *(metric.target for metric in metrics.values()), *datasets.values()]
+    targets = [method_spec.target, *posed]
     missing = sorted(task_spec.requires - method_spec.traits)
     facts: dict[str, Any] = {
         "family": method_spec.family.name,
@@ -222,5 +224,6 @@ def _run(suite: Suite, catalog: Catalog, method: _Cell, task: _Cell, seed: int, 
         method_version=method.version,
         given=method_spec.family.given,
         task_version=task.version,
+        task_source=source.digest(*posed),
         units={name: metric.unit for name, metric in metrics.items()},
     )

@@ -14,7 +14,8 @@ import pandas as pd
 from harness import store
 from harness.stats import Interval, holm, paired_p, t_interval
 
-CELL = ["method", "method_params", "task", "task_params", "hardware", "device"]
+BOARD = ["task", "task_params", "hardware", "device"]
+CELL = ["method", "method_params", *BOARD]
 SIGNIFICANCE = 0.05
 
 
@@ -114,7 +115,7 @@ class Results:
     def leaderboards(self) -> list[Leaderboard]:
         """Return a leaderboard for each task, test split and device."""
         boards = []
-        for _, rows in self.rows.groupby(["task", "task_params", "hardware", "device"], sort=False):
+        for _, rows in self.rows.groupby(BOARD, sort=False):
             first = rows.iloc[0]
             metric = self._primary[f"{first['task']} {first['task_params']}"]
             scored = rows[(rows["metric"] == metric) & rows["split"].fillna("").str.startswith("test")]
@@ -149,7 +150,7 @@ class Results:
             place=f"{first['device']} of {first['hardware']}" if several else "",
             standings=tuple(standings),
             unscored=_reasons(rows[~rows["method_label"].isin(by_seed)]),
-            baselines=self._baselines(rows),
+            baselines=self._baselines(rows, split),
         )
 
     def _means(self, rows: pd.DataFrame, role: str) -> dict[str, float]:
@@ -157,59 +158,78 @@ class Results:
         chosen = rows[rows["metric"].isin(names) & (rows["status"] == "done")]
         return {str(name): float(value) for name, value in chosen.groupby("metric")["value"].mean().items()}
 
-    def _baselines(self, rows: pd.DataFrame) -> dict[str, Interval]:
+    def _baselines(self, rows: pd.DataFrame, split: str) -> dict[str, Interval]:
         """Return each baseline over seeds; within a seed every method's run has computed the same value."""
         names = [name for name, metric in self.metrics.items() if metric["role"] == "baseline"]
-        chosen = rows[rows["metric"].isin(names) & rows["split"].fillna("").str.startswith("test")]
+        chosen = rows[rows["metric"].isin(names) & (rows["split"] == split)]
         by_seed = chosen.groupby(["metric", "seed"])["value"].mean()
         return {str(name): t_interval(list(values)) for name, values in by_seed.groupby(level=0)}
 
 
 def _newest(history: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of the last attempt of each run, and of each cell only the runs made in its newest state."""
+    """Return the rows that count: of each cell the newest state, of each seed in it the newest run's last attempt.
+
+    A state is the code and the libraries. Of a task only what ran with its newest code counts, whatever the method.
+    """
     if history.empty:
         return history
     # Two sessions may have made the same attempt of a run: the first one counts.
     ordered = history.sort_values(["started_at", "session"], kind="stable")
     first = ordered.groupby(["run", "attempt"])["session"].transform("first")
     ordered = ordered[ordered["session"] == first]
-    last = ordered[ordered["attempt"] == ordered.groupby("run")["attempt"].transform("max")]
-    state = last["source"] + " " + last["libraries"]
-    return last[state == state.groupby([last[column] for column in CELL]).transform("last")]
+    rows = ordered[ordered["attempt"] == ordered.groupby("run")["attempt"].transform("max")]
+    for keys, state in ((BOARD, ["task_source"]), (CELL, ["source", "libraries"]), ([*CELL, "seed"], ["run"])):
+        newest = rows.groupby(keys)[state].transform("last")
+        rows = rows[(rows[state] == newest).all(axis=1)]
+    return rows
 
 
 def _labelled(rows: pd.DataFrame) -> pd.DataFrame:
     """Return rows with the columns `method_label` and `task_label`."""
-    labels = {}
-    for kind in ("method", "task"):
-        pairs = rows[[kind, kind + "_params"]].drop_duplicates()
-        for name, group in pairs.groupby(kind):
-            variants = {text: json.loads(text) for text in group[kind + "_params"]}
-            keys = [key for key in next(iter(variants.values())) if _varies(key, variants.values())]
-            for text, params in variants.items():
-                labels[kind, name, text] = " ".join([str(name), *(f"{key}={params.get(key)}" for key in keys)])
+    labels = {
+        (kind, name, text): label
+        for kind in ("method", "task")
+        for name, variants in rows.groupby(kind)[kind + "_params"].unique().items()
+        for text, label in _labels(str(name), list(variants)).items()
+    }
     columns = {
         f"{kind}_label": [
-            labels[kind, name, text] for name, text in zip(rows[kind], rows[kind + "_params"], strict=True)
+            labels[kind, name, text] for name, text in zip(rows[kind], rows[f"{kind}_params"], strict=True)
         ]
         for kind in ("method", "task")
     }
     return rows.assign(**columns)
 
 
+def _labels(name: str, variants: list[str]) -> dict[str, str]:
+    """Return a label for each set of parameters (JSON): the name, and the parameters that not all have alike."""
+    parsed = {text: json.loads(text) for text in variants}
+    spelled = {text: {key: json.dumps(value) for key, value in params.items()} for text, params in parsed.items()}
+    keys = dict.fromkeys(key for params in spelled.values() for key in params)
+    varying = [key for key in keys if len({params.get(key) for params in spelled.values()}) > 1]
+
+    def label(text: str, quoted: bool) -> str:
+        words = {
+            k: v if quoted or not isinstance(parsed[text][k], str) else parsed[text][k]
+            for k, v in spelled[text].items()
+        }
+        return " ".join([name, *(f"{key}={words[key]}" for key in varying if key in words)])
+
+    plain = {text: label(text, quoted=False) for text in variants}
+    # A text may read like a number: then it keeps its quotes, since two variants must not share a label.
+    return plain if len(set(plain.values())) == len(plain) else {text: label(text, quoted=True) for text in variants}
+
+
 def _reasons(rows: pd.DataFrame) -> dict[str, str]:
     """Return for each method what became of its runs: statuses with their reasons."""
     ended = rows.drop_duplicates("run")
-    told = ended["status"] + ": " + ended["reason"]
+    reason = ended["reason"].where(ended["status"] != "done", "no value on this split")
+    told = ended["status"] + ": " + reason
     return {str(method): "; ".join(sorted(set(group))) for method, group in told.groupby(ended["method_label"])}
 
 
 def _merged(headers: Iterable[Mapping[str, Any]], key: str) -> dict[str, Any]:
     return {name: value for header in headers for name, value in header.get(key, {}).items()}
-
-
-def _varies(key: str, variants: Iterable[Mapping[str, Any]]) -> bool:
-    return len({json.dumps(params.get(key)) for params in variants}) > 1
 
 
 def _like_best(by_seed: Mapping[str, Mapping[int, float]], better: str) -> set[str]:

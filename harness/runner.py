@@ -140,6 +140,7 @@ def _common(run: Run, outcome: Outcome, attempt: int) -> dict[str, Any]:
         "hardware": provenance.fingerprint(provenance.hardware()),
         "environment": provenance.fingerprint(provenance.environment()),
         "source": run.source,
+        "task_source": run.task_source,
         "libraries": json.dumps(run.libraries, sort_keys=True),
         "data": outcome.data,
         "host": socket.gethostname(),

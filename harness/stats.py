@@ -24,15 +24,19 @@ def t_interval(values: Sequence[float], confidence: float = 0.95) -> Interval:
     n = len(values)
     if n == 0:
         raise ValueError("an interval needs at least one value")
-    mean = math.fsum(values) / n
     if n == 1:
-        return Interval(mean, None, n)
+        return Interval(values[0], None, n)
+    if min(values) == max(values):
+        return Interval(values[0], 0.0, n)  # exactly, whatever the rounding of a mean
+    mean = math.fsum(values) / n
     quantile = float(stdtrit(n - 1, 0.5 + confidence / 2))
-    return Interval(mean, quantile * float(np.std(values, ddof=1)) / math.sqrt(n), n)
+    return Interval(mean, quantile * math.hypot(*(value - mean for value in values)) / math.sqrt(n * (n - 1)), n)
 
 
 def paired_p(a: Sequence[float], b: Sequence[float]) -> float:
     """Return the two-sided p-value of Student's paired test that a and b have one mean; 1 for fewer than two pairs."""
+    if len(a) != len(b):
+        raise ValueError(f"pairs need as many values on both sides, not {len(a)} and {len(b)}")
     difference = np.asarray(a, dtype=float) - np.asarray(b, dtype=float)
     n = len(difference)
     if n < 2:

@@ -53,6 +53,7 @@ SCHEMA = pa.schema(
         ("hardware", _TEXT),  # digest; in full in the file's metadata
         ("environment", _TEXT),  # likewise
         ("source", _TEXT),  # digest of the code of method, task, metrics and data sets
+        ("task_source", _TEXT),  # likewise without the method
         ("libraries", _TEXT),  # JSON: the versions of those that this code imports
         ("data", _TEXT),  # name:digest of each data set read
         ("host", _TEXT),
@@ -96,33 +97,44 @@ def open_session(folder: Path, header: Mapping[str, Any]) -> Session:
     `header` holds what the rows refer to by digest, and the suite; it goes into the metadata of the Parquet file.
     Raises ResultsError where the folder cannot be written.
     """
-    name = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
     try:
         for part in (JOURNAL, LOGS, REPORT):
             (folder / part).mkdir(parents=True, exist_ok=True)
-        _check_writable(folder)
-        file = open(folder / JOURNAL / f"{name}.jsonl", "x", encoding="utf-8")  # noqa: SIM115 - lives as long as the session
-        fcntl.flock(file, fcntl.LOCK_EX)
+        with tempfile.TemporaryFile(dir=folder):
+            pass  # the Parquet file will have to be written here
+        file = _locked_journal(folder / JOURNAL)
         file.write(json.dumps(header) + "\n")
         file.flush()
+        _sync(folder / JOURNAL)
     except OSError as error:
         raise ResultsError(
             f"results folder {folder} cannot be written: {error}; choose another with --results"
         ) from error
-    return Session(folder, name, file)
+    return Session(folder, Path(file.name).stem, file)
+
+
+def _locked_journal(folder: Path) -> IO[str]:
+    """Make a new journal and lock it."""
+    while True:
+        name = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
+        file = open(folder / f"{name}.jsonl", "x", encoding="utf-8")  # noqa: SIM115 - lives as long as the session
+        fcntl.flock(file, fcntl.LOCK_EX)
+        if os.fstat(file.fileno()).st_nlink:
+            return file
+        file.close()  # another session took it for abandoned before it was locked, and removed it
 
 
 def publish_abandoned(folder: Path) -> list[Path]:
     """Publish the journals of sessions that died, and return the Parquet files that came of them."""
     published = []
     for journal in sorted((folder / JOURNAL).glob("*.jsonl")):
-        with open(journal, "r+", encoding="utf-8") as file:
-            try:
+        try:
+            with open(journal, "r+", encoding="utf-8") as file:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                continue  # its session lives
-            path = _publish(folder, journal)
-            published += [] if path is None else [path]
+                path = _publish(folder, journal)
+        except (BlockingIOError, FileNotFoundError):
+            continue  # its session lives, or another one has just published it
+        published += [] if path is None else [path]
     return published
 
 
@@ -136,7 +148,7 @@ def read(folder: Path) -> pa.Table:
     # Journals first: one that becomes a Parquet file in between is then seen twice rather than not at all.
     journals = {path.stem: _read_journal(path)[1] for path in sorted((folder / JOURNAL).glob("*.jsonl"))}
     files = {path.stem: path for path in sorted(folder.glob("*.parquet")) if path.name[0] not in "._"}
-    tables = [_read_parquet(path) for path in files.values()]
+    tables = [_read_parquet(path)[1] for path in files.values()]
     rows = [row for name, found in journals.items() if name not in files for row in found]
     return pa.concat_tables([*tables, pa.Table.from_pylist(rows, schema=SCHEMA)])
 
@@ -144,12 +156,7 @@ def read(folder: Path) -> pa.Table:
 def read_headers(folder: Path) -> list[dict[str, Any]]:
     """Return the headers of all sessions in a results folder, oldest first."""
     headers = {path.stem: _read_journal(path)[0] for path in (folder / JOURNAL).glob("*.jsonl")}
-    for path in folder.glob("*.parquet"):
-        if path.name[0] not in "._":
-            metadata = pq.read_schema(path).metadata or {}
-            if b"bench" not in metadata:
-                raise ResultsError(f"{path}: not written by bench: its metadata has no key 'bench'; move it away")
-            headers[path.stem] = json.loads(metadata[b"bench"])
+    headers |= {path.stem: _read_parquet(path)[0] for path in folder.glob("*.parquet") if path.name[0] not in "._"}
     return [headers[name] for name in sorted(headers)]
 
 
@@ -164,6 +171,7 @@ def _publish(folder: Path, journal: Path) -> Path | None:
             with open(aside, "rb") as file:
                 os.fsync(file.fileno())
             aside.rename(path)
+            _sync(folder)
         except OSError as error:
             raise ResultsError(f"{path}: cannot be written: {error}; the rows are safe in {journal}") from error
     journal.unlink(missing_ok=True)
@@ -172,18 +180,23 @@ def _publish(folder: Path, journal: Path) -> Path | None:
 
 def _read_journal(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     try:
-        lines = path.read_text(encoding="utf-8").split("\n")
+        lines = path.read_bytes().split(b"\n")
     except FileNotFoundError:
         return {}, []  # published since it was listed
     except OSError as error:
         raise ResultsError(f"{path}: cannot be read: {error}") from error
-    records = []
+    header: dict[str, Any] = {}
+    rows: list[dict[str, Any]] = []
     for number, line in enumerate(lines[:-1], start=1):  # what follows the last line break was cut off by a death
         try:
-            records.append(json.loads(line))
-        except json.JSONDecodeError as error:
-            raise ResultsError(f"{path}:{number}: damaged line: {error}") from error
-    return (records[0], [row for record in records[1:] for row in _rows(record)]) if records else ({}, [])
+            record = json.loads(line)
+            if number == 1:
+                header = dict(record)
+            else:
+                rows += _rows(record)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise ResultsError(f"{path}:{number}: damaged line: {type(error).__name__}: {error}") from error
+    return header, rows
 
 
 def _rows(record: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -193,13 +206,22 @@ def _rows(record: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [{**common, **value} for value in values]
 
 
-def _read_parquet(path: Path) -> pa.Table:
+def _read_parquet(path: Path) -> tuple[dict[str, Any], pa.Table]:
+    """Return the header and the rows of a session's file."""
     try:
-        return pq.read_table(path, schema=SCHEMA, partitioning=None).replace_schema_metadata()
-    except (OSError, pa.ArrowException) as error:
+        metadata = pq.read_schema(path).metadata or {}
+        if b"bench" not in metadata:
+            raise ResultsError(f"{path}: not written by bench: its metadata has no key 'bench'; move it away")
+        table = pq.read_table(path, schema=SCHEMA, partitioning=None).replace_schema_metadata()
+        return json.loads(metadata[b"bench"]), table
+    except (OSError, ValueError, pa.ArrowException) as error:
         raise ResultsError(f"{path}: damaged, or not a results file: {error}") from error
 
 
-def _check_writable(folder: Path) -> None:
-    with tempfile.TemporaryFile(dir=folder / JOURNAL), tempfile.TemporaryFile(dir=folder):
-        pass
+def _sync(folder: Path) -> None:
+    """Have a folder's entries, such as a renamed file, on disk when this returns."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -72,6 +72,8 @@ def conformance_cases(family: str, methods: str = "") -> list[ConformanceCase]:
         cases += [
             ConformanceCase(method, name, check) for name, check in checks.items() if name not in traits - claimed
         ]
+    if not cases:
+        raise BenchError(f"no method of the family '{family}' comes from the distribution '{methods}'")
     return cases
 
 

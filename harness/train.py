@@ -47,7 +47,7 @@ def splits(data: Mapping[str, Any], *, inputs: tuple[str, ...] = ("inputs",)) ->
 
     def tensor(split: str, part: str) -> Tensor:
         values = torch.tensor(data[f"{split}_{part}"])
-        return values if values.is_floating_point() else values.long()
+        return values if values.is_floating_point() or values.is_complex() else values.long()
 
     return {
         split: Examples(tuple(tensor(split, part) for part in inputs), tensor(split, "targets"))
@@ -76,7 +76,7 @@ def supervised(
     outputs for "train" with `parameters`, `seconds_per_step` and, where the system tells it, `peak_memory` (MiB
     beyond what was held when `memory` was made).
 
-    Raises Diverged when the training loss is no longer finite.
+    Raises Diverged when the training loss is no longer finite, or the validation loss never was.
     """
     model = model.to(context.device)
     splits = {name: split.to(context.device) for name, split in splits.items()}
@@ -99,6 +99,8 @@ def supervised(
             yield Outputs(split="val", step=step, prediction=prediction, target=splits["val"].targets)
             if (held_out := float(loss(prediction, splits["val"].targets))) < best:
                 best, best_step, best_state = held_out, step, copy.deepcopy(model.state_dict())
+    if best_step == 0:
+        raise Diverged(f"the validation loss was not finite at any of {recipe.evaluations} evaluations")
     model.load_state_dict(best_state)
     prediction = predict(model, splits["test"], recipe.batch_size)
     yield Outputs(split="test", step=best_step, prediction=prediction, target=splits["test"].targets)
@@ -112,19 +114,22 @@ def parameter_groups(model: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
     """Return optimiser groups: those that modules of `model` ask for in ``param_groups()``, and all the rest.
 
     A group that a module asks for has `params`, and may have `max_lr`, a ceiling on its learning rate, and
-    `weight_decay`.
+    `weight_decay`. A parameter that several modules name is in the group of the outermost.
     """
     groups: list[dict[str, Any]] = []
+    taken: set[int] = set()
     for module in model.modules():
         ask = getattr(module, "param_groups", None)
         for group in ask() if callable(ask) else []:
+            params = [parameter for parameter in group["params"] if id(parameter) not in taken]
+            taken.update(map(id, params))
             lr = min(recipe.lr, group.get("max_lr", recipe.lr))
-            groups.append(
-                {"params": group["params"], "lr": lr, "weight_decay": group.get("weight_decay", recipe.weight_decay)}
-            )
-    named = {id(parameter) for group in groups for parameter in group["params"]}
-    rest = [p for p in model.parameters() if p.requires_grad and id(p) not in named]
-    return [{"params": rest, "lr": recipe.lr, "weight_decay": recipe.weight_decay}, *groups]
+            groups.append({"params": params, "lr": lr, "weight_decay": group.get("weight_decay", recipe.weight_decay)})
+    rest = [p for p in model.parameters() if p.requires_grad and id(p) not in taken]
+    return [
+        {"params": rest, "lr": recipe.lr, "weight_decay": recipe.weight_decay},
+        *filter(lambda g: g["params"], groups),
+    ]
 
 
 @torch.no_grad()

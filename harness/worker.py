@@ -9,6 +9,7 @@ import math
 import multiprocessing
 import multiprocessing.connection
 import os
+import random
 import signal
 import sys
 import threading
@@ -19,6 +20,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from harness import data
 from harness.errors import DataError, Diverged, Skip
@@ -113,6 +116,7 @@ def execute(run: Run, send: Callable[[Progress], None]) -> Outcome:
     context = RunContext(run, seeds(run.seed), run.device, send)
     try:
         _prepare_torch(run)
+        _seed(context.seeds.init)
         for value in _score(run, context):
             values.append(value)
     except Skip as skip:
@@ -129,6 +133,15 @@ def seeds(seed: int) -> Seeds:
     """Return the four streams of a run's seed."""
     names = ("data", "init", "order", "method")
     return Seeds(*(int.from_bytes(hashlib.sha256(f"{name} {seed}".encode()).digest()[:8]) >> 1 for name in names))
+
+
+def _seed(stream: int) -> None:
+    """Seed every global generator that a method or task may draw from."""
+    import torch
+
+    random.seed(stream)
+    np.random.seed(stream % 2**32)
+    torch.manual_seed(stream)
 
 
 def _prepare_torch(run: Run) -> None:
@@ -159,9 +172,14 @@ def _builder(run: Run, stream: int) -> Callable[..., Any]:
         unknown = set(given) - run.given
         if unknown:
             raise TypeError(f"task '{run.task}' gives '{min(unknown)}', which the family '{run.family}' does not know")
-        with torch.random.fork_rng(devices=[] if run.device == "cpu" else [torch.cuda.current_device()]):
-            torch.manual_seed((stream + next(calls)) % 2**63)
-            return target(**given, **run.method_params)
+        around = random.getstate(), np.random.get_state()
+        try:
+            with torch.random.fork_rng(devices=[] if run.device == "cpu" else [torch.cuda.current_device()]):
+                _seed((stream + next(calls)) % 2**63)
+                return target(**given, **run.method_params)
+        finally:
+            random.setstate(around[0])
+            np.random.set_state(around[1])
 
     return build
 

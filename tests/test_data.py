@@ -211,7 +211,7 @@ def test_parameter_that_is_needed(folder):
 
 
 def test_python_objects_are_refused(folder):
-    with pytest.raises(DataError, match="data set 'd': the array 'odd' holds Python objects"):
+    with pytest.raises(DataError, match="data set 'd' cannot be made: 'odd' is no numpy array"):
         get("objects")
     assert prepared(folder) == []
 

@@ -30,7 +30,8 @@ def run(method="m", values=None, *, seed=0, task="t", params=None, task_params=N
         "task_params": json.dumps(task_params or {}, sort_keys=True), "task_version": "1", "seed": seed,
         "status": status, "reason": "", "attempt": 1, "seconds": 1.0, "device": "device", "hardware": "hardware",
         "started_at": pd.Timestamp("2026-01-01", tz="UTC") + pd.Timedelta(minutes=next(minutes)), "environment": "e",
-        "source": "source", "libraries": "{}", "data": "d:1", "host": "here", "session": "s1", "schema_version": 1,
+        "source": "source", "task_source": "task",
+        "libraries": "{}", "data": "d:1", "host": "here", "session": "s1", "schema_version": 1,
     } | columns  # fmt: skip
     ends = [(key if isinstance(key, tuple) else ("test", key), value) for key, value in (values or {}).items()]
     rows = [{"split": split, "step": 9, "metric": m, "value": value, "unit": ""} for (split, m), value in ends]
@@ -137,6 +138,15 @@ def test_rows_of_older_libraries_are_not_mixed_with_newer():
     found = results(
         seeds("m", [0.1, 0.1], libraries='{"torch": "2"}', run="old"),
         seeds("m", [0.9], libraries='{"torch": "3"}', run="new"),
+    )
+    assert scores(found) == {"m": 0.9}
+
+
+def test_methods_that_ran_with_older_code_of_the_task_wait_for_the_newer():
+    found = results(
+        seeds("m", [0.1, 0.1], source="m old", task_source="old"),
+        seeds("other", [0.5, 0.5], source="other old", task_source="old"),
+        seeds("m", [0.9], source="m new", task_source="new"),
     )
     assert scores(found) == {"m": 0.9}
 

@@ -112,7 +112,8 @@ def run(tmp_path, monkeypatch):
             method_params={}, method_version="1", given=frozenset({"x"}), task=task.lower(),
             task_target=f"workpkg:{task}", task_params={}, task_version="1",
             metrics={name: f"workpkg:{name}" for name in metrics}, units=dict.fromkeys(metrics, ""),
-            datasets={"numbers": "workpkg:numbers"}, seed=0, device="cpu", cpus=1, source="", libraries={},
+            datasets={"numbers": "workpkg:numbers"}, seed=0, device="cpu", cpus=1, source="",
+        task_source="", libraries={},
         )  # fmt: skip
         return execute(dataclasses.replace(whole, **columns), send)
 

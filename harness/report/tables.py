@@ -28,21 +28,24 @@ def number(interval: Interval) -> str:
 
     One value has no interval: "mean ± –".
     """
-    if interval.half_width is None:
-        return f"{interval.mean:.4g} ± –"
-    if interval.half_width == 0:
-        return f"{interval.mean:.4g} ± 0"
-    places = max(0, 1 - math.floor(math.log10(interval.half_width)))
-    return f"{interval.mean:.{places}f} ± {interval.half_width:.{places}f}"
+    mean, half_width = interval.mean, interval.half_width
+    if half_width is None:
+        return f"{mean:.4g} ± –"
+    if half_width == 0:
+        return f"{mean:.4g} ± 0"
+    rounded = float(f"{half_width:.1e}")  # first, since 0.0996 is 0.10
+    if not 1e-6 <= rounded < 1e9 or rounded < 1e-12 * abs(mean):
+        return f"{mean:.4g} ± {half_width:.2g}"
+    places = max(0, 1 - math.floor(math.log10(rounded)))
+    return f"{mean:.{places}f} ± {half_width:.{places}f}"
 
 
 def cost(name: str, value: float | None) -> str:
     """Return a cost as its column shows it; "–" where it was not measured."""
     if value is None:
         return "–"
-    if name == "seconds_per_step":
-        return f"{value * 1000:.3g}"
-    return f"{value:,.0f}" if value >= 100 or name == "parameters" else f"{value:.3g}"
+    shown = value * 1000 if name == "seconds_per_step" else value
+    return f"{shown:,.0f}" if shown >= 100 or name == "parameters" else f"{shown:.3g}"
 
 
 def header(board: Leaderboard) -> list[str]:
@@ -85,16 +88,16 @@ def notes(board: Leaderboard) -> list[str]:
 
 def print_leaderboard(console: Console, board: Leaderboard) -> None:
     """Print a leaderboard on the terminal."""
-    table = Table(title=title(board), title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0))
+    table = Table(title=_line(title(board)), title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0))
     for i, name in enumerate(header(board)):
         table.add_column(
             Text(name), justify="left" if i == 1 else "right", no_wrap=i < 4, style="bold" if i == 2 else ""
         )
     for line in lines(board):
-        table.add_row(*map(Text, line))
+        table.add_row(*map(_line, line))
     console.print(table)
     for note in notes(board):
-        console.print(Text(note, style="dim"))
+        console.print(_line(note), style="dim")
     console.print()
 
 
@@ -109,13 +112,15 @@ def markdown(board: Leaderboard) -> str:
 
 def escape(text: str) -> str:
     """Return text that Markdown shows as it is, inside a table cell too."""
-    for character in "\\`*_[]<>|#":
-        text = text.replace(character, "\\" + character) if character != "<" else text.replace("<", "&lt;")
-    return " ".join(text.split())
+    text = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;")
+    return "".join("\\" + character if character in "\\`*_[]>|#~" else character for character in text)
 
 
 def write_csv(boards: Iterable[Leaderboard], path: Path) -> None:
-    """Write leaderboards as one CSV table with unrounded numbers, one line per method and task."""
+    """Write leaderboards as one CSV table with unrounded numbers, one line per method and task.
+
+    A method without any score has no rank, no numbers, and the reason in the last column.
+    """
     names = [
         "task",
         "split",
@@ -132,10 +137,13 @@ def write_csv(boards: Iterable[Leaderboard], path: Path) -> None:
     ]
     with open(path, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow([*names, "failures", *COSTS])
+        writer.writerow([*names, "failures", *COSTS, "reason"])
         for board in boards:
             for rank, standing in enumerate(board.standings, start=1):
-                writer.writerow(_csv_line(board, rank, standing))
+                writer.writerow([*_csv_line(board, rank, standing), ""])
+            for method, reason in board.unscored.items():
+                where = [board.task, board.split, board.device, board.hardware, "", method, board.metric, board.better]
+                writer.writerow([*where, *[""] * (5 + len(COSTS)), reason])
 
 
 def _csv_line(board: Leaderboard, rank: int, standing: Standing) -> list[object]:
@@ -156,3 +164,8 @@ def _has_failures(board: Leaderboard) -> bool:
 def _constant(value: Interval) -> str:
     """Return a baseline, which mostly is the same for every seed and then has no interval."""
     return number(value) if value.half_width else f"{value.mean:.4g}"
+
+
+def _line(text: str) -> Text:
+    """Return text on one line, without control characters, and not read as rich's markup."""
+    return Text("".join(filter(str.isprintable, " ".join(text.split()))))
