@@ -42,6 +42,7 @@ class Run:
     task_params: Mapping[str, JSON]
     task_version: str
     metrics: Mapping[str, str]  # name -> target, the primary one first
+    costs: frozenset[str]  # those of the metrics that measure a cost
     units: Mapping[str, str]
     datasets: Mapping[str, str]  # name -> target
     seed: int
@@ -225,5 +226,6 @@ def _run(suite: Suite, catalog: Catalog, method: _Cell, task: _Cell, seed: int, 
         given=method_spec.family.given,
         task_version=task.version,
         task_source=source.digest(*posed),
+        costs=frozenset(name for name, metric in metrics.items() if metric.role == "cost"),
         units={name: metric.unit for name, metric in metrics.items()},
     )

@@ -68,7 +68,7 @@ class Metric:
     """A number computed from outputs.
 
     `target` names a function; its parameters are looked up by name among the values of an `Outputs`, and
-    the metric is computed on every `Outputs` that holds them all. `role` says how reports use it:
+    the metric is computed on every `Outputs` that holds all those without a default. `role` says how reports use it:
     "quality" ranks methods, "cost" is what a method spends, "baseline" is what a trivial rule that no
     method takes part in scores on the same data.
     """

@@ -187,7 +187,7 @@ def _builder(run: Run, stream: int) -> Callable[..., Any]:
 def _score(run: Run, context: RunContext) -> Iterator[Value]:
     """Run the task and yield a value for each metric on each outputs that hold what the metric needs."""
     metrics = {name: _resolve(target) for name, target in run.metrics.items()}
-    needs = {name: set(inspect.signature(metric).parameters) for name, metric in metrics.items()}
+    needs = {name: _required(metric) for name, metric in metrics.items()}
     task = _resolve(run.task_target)(**run.task_params)
     seen: set[tuple[str, str]] = set()
     for outputs in task.run(_builder(run, context.seeds.method), context):
@@ -195,16 +195,22 @@ def _score(run: Run, context: RunContext) -> Iterator[Value]:
             if outputs.split.startswith("test") and (outputs.split, name) in seen:
                 raise RuntimeError(f"the task scores '{name}' on '{outputs.split}' twice; test data is scored once")
             seen.add((outputs.split, name))
-            yield _value(name, metrics[name], needs[name], outputs, context)
-    for name in metrics:
+            yield _value(name, metrics[name], outputs, context)
+    for name in metrics.keys() - run.costs:  # a system may not tell a cost
         if not any(name == scored for _, scored in seen):
             raise RuntimeError(
                 f"metric '{name}' needs {', '.join(sorted(needs[name]))}, which the task never yields together"
             )
 
 
-def _value(name: str, metric: Callable[..., Any], needs: set[str], outputs: Outputs, context: RunContext) -> Value:
-    number = float(metric(**{key: outputs.values[key] for key in needs}))
+def _required(metric: Callable[..., Any]) -> set[str]:
+    parameters = inspect.signature(metric).parameters.values()
+    return {parameter.name for parameter in parameters if parameter.default is parameter.empty}
+
+
+def _value(name: str, metric: Callable[..., Any], outputs: Outputs, context: RunContext) -> Value:
+    wanted = inspect.signature(metric).parameters.keys() & outputs.values.keys()
+    number = float(metric(**{key: outputs.values[key] for key in wanted}))
     if not math.isfinite(number):
         raise Diverged(f"{name} on {outputs.split} is {number} at step {outputs.step}")
     if outputs.split == "val" and name == next(iter(context.run.metrics)):

@@ -63,6 +63,10 @@ class Pair:
         yield Outputs(split="test-far", step=2, prediction=0.0)
         yield Outputs(split="test", step=2, prediction=0.0)
 
+def unknown_cost(missing): return missing
+
+def scaled(prediction, factor=2.0): return factor * prediction
+
 @dataclass(frozen=True)
 class Twice:
     def run(self, build, context):
@@ -113,7 +117,7 @@ def run(tmp_path, monkeypatch):
             task_target=f"workpkg:{task}", task_params={}, task_version="1",
             metrics={name: f"workpkg:{name}" for name in metrics}, units=dict.fromkeys(metrics, ""),
             datasets={"numbers": "workpkg:numbers"}, seed=0, device="cpu", cpus=1, source="",
-        task_source="", libraries={},
+            task_source="", libraries={}, costs=frozenset(),
         )  # fmt: skip
         return execute(dataclasses.replace(whole, **columns), send)
 
@@ -253,6 +257,15 @@ def test_endings(run, capsys, method, status, reason):
     outcome = run(method)
     assert (outcome.status, outcome.reason, outcome.values) == (status, reason, [])
     assert ("Traceback" in capsys.readouterr().err) == (status == "failed")
+
+
+def test_cost_that_the_system_does_not_tell_is_absent(run):
+    found = values(run(metrics=("score", "unknown_cost"), costs=frozenset({"unknown_cost"})))
+    assert {name for _, _, name in found} == {"score"}
+
+
+def test_argument_with_a_default_need_not_be_among_the_values(run):
+    assert one(run(metrics=("scaled",))) == 2 * one(run())
 
 
 def test_progress_comes_with_the_latest_numbers(run):

@@ -119,15 +119,15 @@ class LSSL(nn.Module):
             {"params": [self.log_dt], "max_lr": 1e-3, "weight_decay": 0.0},
         ]
 
-    def state_matrix(self) -> Tensor:
-        """Return A, (N, N)."""
+    def state_matrix(self, dtype: torch.dtype | None = None) -> Tensor:
+        """Return A, (N, N), computed in `dtype`, by default that of the parameters."""
+        p, q, c = (factor.to(dtype) for factor in (self.p, self.q, self.c))
         T = torch.diag(self.T_lower, -1) + torch.diag(self.T_diagonal) + torch.diag(self.T_upper, 1)
-        return -self.p[:, None] * (torch.linalg.inv(T) + torch.diag(self.c)) * self.q
+        return -p[:, None] * (torch.linalg.inv(T.to(dtype)) + torch.diag(c)) * q
 
     def discrete_system(self, dtype: torch.dtype | None = None) -> tuple[Tensor, Tensor]:
         """Return Ā, (H, N, N), and B̄, (H, N), computed in `dtype`, by default that of the parameters."""
-        A, B, dt = self.state_matrix(), self.p * self.b, self.log_dt.exp()
-        return discretise(A.to(dtype), B.to(dtype), dt.to(dtype))
+        return discretise(self.state_matrix(dtype), (self.p * self.b).to(dtype), self.log_dt.to(dtype).exp())
 
     def kernel(self, length: int) -> Tensor:
         """Return the convolution kernels, (R, H, M, length)."""

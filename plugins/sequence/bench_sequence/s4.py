@@ -40,7 +40,8 @@ class S4(nn.Module):
             doublings, which costs O(H N³) in every forward pass.
         causal: False adds a second kernel, with the same Λ, P, B and Δ, that runs backwards from lag one.
         d_state: N, even.
-        n_ssm: copies of (Λ, P, B), a divisor of d_model; neighbouring channels share one. None: one for each channel
+        n_ssm: copies of (Λ, P, B), a divisor of d_model; neighbouring channels share one (the reference code deals
+            them out in turn, which makes no difference before training). None: one for each channel
             (the reference code's default); 1: one for all (its Long Range Arena settings, except Pathfinder).
         dt_min, dt_max: Δ starts log-uniform between them.
         b_clip: limit on |Im B| at the start. None is the paper's B; the reference code clips at 2 (see hippo.py).

@@ -133,7 +133,8 @@ def initial_system(init: Init, n_ssm: int, d_state: int, b_clip: float | None = 
         lin     −1/2 + iπk
         inv     −1/2 + i (N/π)(N/(2k + 1) − 1)
         real    −(k + 1), whose imaginary part is trained like the others
-        random  −U(0, 1) + i exp(N(0, 1)), drawn for each copy
+        random  −U(0, 1) + i exp(N(0, 1)), drawn for each copy; the reference code's "diag-rand" with real_random=True
+                (its default keeps the real part at −1/2)
 
     ValueError if `init` is none of these or `d_state` is not even and at least 2.
     """
