@@ -17,6 +17,7 @@ from harness.stats import Interval, holm, paired_p, t_interval
 BOARD = ["task", "task_params", "hardware", "device"]
 CELL = ["method", "method_params", *BOARD]
 SIGNIFICANCE = 0.05
+FEW_SEEDS = 5
 
 
 @dataclass(frozen=True)
@@ -63,11 +64,13 @@ class Leaderboard:
         if seeds < 2:
             return "One seed: nothing here says which differences are more than chance."
         test = f"paired t-tests over {seeds} seeds, Holm, {SIGNIFICANCE:.0%}"
+        if seeds < FEW_SEEDS:
+            test += f"; fewer than {FEW_SEEDS} seeds can tell little apart"
         if alike == 1:
             return f"The best can be told from all others ({test})."
         told = "none of the others" if alike == count else f"only {count - alike} of the {count - 1} others"
         if alike > count / 2:
-            return f"The task separates little at this budget and n: {told} can be told from the best ({test})."
+            return f"Little is separated at this budget and n: {told} can be told from the best ({test})."
         return f"* cannot be told from the best ({test})."
 
 

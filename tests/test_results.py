@@ -236,11 +236,14 @@ WORSE = [0.100, 0.201, 0.150]
         ({"a": SAME}, []),
         ({"a": [0.5], "b": [0.1]}, ["One seed", "more than chance"]),
         ({"a": SAME, "b": [0.1]}, ["One seed", "more than chance"]),
-        ({"a": SAME, "b": WORSE}, ["The best can be told from all others", "over 3 seeds", "Holm, 5%"]),
-        ({"a": SAME, "b": [0.51, 0.59, 0.54]}, ["separates little", "none of the others can be told from the best"]),
+        (
+            {"a": SAME, "b": WORSE},
+            ["The best can be told from all others", "over 3 seeds", "Holm, 5%", "fewer than 5 seeds"],
+        ),
+        ({"a": SAME, "b": [0.51, 0.59, 0.54]}, ["Little is separated", "none of the others can be told from the best"]),
         (
             {"a": SAME, "b": [0.51, 0.59, 0.54], "c": WORSE},
-            ["separates little", "only 1 of the 2 others can be told from the best"],
+            ["Little is separated", "only 1 of the 2 others can be told from the best"],
         ),
         (
             {"a": SAME, "b": [0.51, 0.59, 0.54], "c": WORSE, "d": [0.000, 0.101, 0.050]},

@@ -73,6 +73,25 @@ def test_hooks_observe_and_sections_report(toy: Bench, suite):
     assert toy("report", "results/s").stdout == toy("report", suite).stdout
 
 
+def test_report_that_cannot_be_written_and_section_that_fails(toy: Bench, suite, tmp_path):
+    source = (
+        "from harness import Section, hookimpl\n@hookimpl\ndef bench_sections():\n"
+        "    yield Section('Bad one', 'bench_bad:bad')\ndef bad(results):\n    return 1 / 0\n"
+    )
+    install_plugin(tmp_path / "bad", "bench-bad", "bench_bad", source)
+    toy.path.append(tmp_path / "bad")
+    assert toy("run", suite, "--select", "seed=0,method=noise").returncode == 0
+    report = (toy.folder / "results" / "s" / "_report" / "report.md").read_text()
+    assert "## Bad one\n\nThis section failed: ZeroDivisionError: division by zero\n" in report
+    assert "## Toy section" in report
+
+    toy.write("taken", "a file")
+    done = toy("report", suite, "--out", "taken/report")
+    assert done.returncode == 2
+    assert "bench: the report cannot be written: " in done.stderr
+    assert toy("report", "nowhere-at-all").returncode == 2
+
+
 def test_failing_observer_ends_nothing(toy: Bench, suite, tmp_path):
     source = "from harness import hookimpl\n@hookimpl\ndef bench_run_finished(run):\n    raise OSError('no room')\n"
     install_plugin(tmp_path / "bad", "bench-bad", "bench_bad", source)
