@@ -11,13 +11,15 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pluggy
 
 from harness import hookspecs
 from harness.errors import BenchError, CatalogError, did_you_mean
 from harness.spec import Dataset, Family, Method, Metric, Section, Task
+
+CORE = "bench-harness"
 
 
 @dataclass(frozen=True)
@@ -34,14 +36,12 @@ class Plugin:
         return f"{self.distribution} {self.version}"
 
 
-class _Named(Protocol):
-    @property
-    def name(self) -> str: ...
-
-
 @dataclass(frozen=True)
 class Catalog:
-    """What the installed plugins contribute. Look things up with `find`; `owners` tells whose they are."""
+    """What the installed plugins contribute, sorted by name, but for sections, which keep the order of a report.
+
+    Look things up with `find`; `owners` tells whose they are.
+    """
 
     manager: pluggy.PluginManager
     plugins: tuple[Plugin, ...]
@@ -103,7 +103,8 @@ def load_catalog() -> Catalog:
             owners[kind, name] = plugin
             found[kind][name] = item
     _check_families(found, owners)
-    return Catalog(manager, tuple(plugins), **{k: dict(sorted(v.items())) for k, v in found.items()}, owners=owners)
+    by_name = {kind: dict(sorted(items.items())) for kind, items in found.items()}
+    return Catalog(manager, tuple(plugins), **by_name | {"sections": found["sections"]}, owners=owners)
 
 
 def installed_plugins() -> list[Plugin]:
@@ -118,7 +119,8 @@ def _entry_points() -> list[importlib.metadata.EntryPoint]:
     unique = {
         (e.name, e.dist.name if e.dist else "", e.value): e for e in importlib.metadata.entry_points(group="bench")
     }
-    return [unique[key] for key in sorted(unique)]
+    # The core first: its report sections are what every report begins with.
+    return [unique[key] for key in sorted(unique, key=lambda key: (key[1] != CORE, key))]
 
 
 def _load(

@@ -76,14 +76,15 @@ def test_hooks_observe_and_sections_report(toy: Bench, suite):
 def test_report_that_cannot_be_written_and_section_that_fails(toy: Bench, suite, tmp_path):
     source = (
         "from harness import Section, hookimpl\n@hookimpl\ndef bench_sections():\n"
-        "    yield Section('Bad one', 'bench_bad:bad')\ndef bad(results):\n    return 1 / 0\n"
+        "    yield Section('A bad one', 'bench_bad:bad')\ndef bad(results):\n    return 1 / 0\n"
     )
     install_plugin(tmp_path / "bad", "bench-bad", "bench_bad", source)
     toy.path.append(tmp_path / "bad")
     assert toy("run", suite, "--select", "seed=0,method=noise").returncode == 0
     report = (toy.folder / "results" / "s" / "_report" / "report.md").read_text()
-    assert "## Bad one\n\nThis section failed: ZeroDivisionError: division by zero\n" in report
-    assert "## Toy section" in report
+    assert "## A bad one\n\nThis section failed: ZeroDivisionError: division by zero\n" in report
+    headings = [line for line in report.splitlines() if line.startswith("#")]
+    assert headings == ["# s", "## guess", "## Provenance", "## A bad one", "## Toy section"]
 
     toy.write("taken", "a file")
     done = toy("report", suite, "--out", "taken/report")
