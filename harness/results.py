@@ -63,7 +63,7 @@ class Leaderboard:
         seeds = min(standing.score.n for standing in self.standings)
         if seeds < 2:
             return "One seed: nothing here says which differences are more than chance."
-        test = f"paired t-tests over {seeds} seeds, Holm, {SIGNIFICANCE:.0%}"
+        test = f"paired t-tests over {seeds} seeds, Holm, {100 * SIGNIFICANCE:.0f} %"
         if seeds < FEW_SEEDS:
             test += f"; fewer than {FEW_SEEDS} seeds can tell little apart"
         if alike == 1:

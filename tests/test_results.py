@@ -238,7 +238,7 @@ WORSE = [0.100, 0.201, 0.150]
         ({"a": SAME, "b": [0.1]}, ["One seed", "more than chance"]),
         (
             {"a": SAME, "b": WORSE},
-            ["The best can be told from all others", "over 3 seeds", "Holm, 5%", "fewer than 5 seeds"],
+            ["The best can be told from all others", "over 3 seeds", "Holm, 5 %", "fewer than 5 seeds"],
         ),
         ({"a": SAME, "b": [0.51, 0.59, 0.54]}, ["Little is separated", "none of the others can be told from the best"]),
         (

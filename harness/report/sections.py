@@ -12,7 +12,7 @@ from harness.results import Results
 def leaderboards(results: Results) -> str:
     """Return a table per task, with what its columns mean."""
     counts = ", ".join(f"{n} {status}" for status, n in results.counts().items())
-    intro = f"# {escape(results.title)}\n\n{counts}. {tables.LEGEND}\n"
+    intro = f"# {escape(results.title)}\n\n{counts}. {escape(tables.LEGEND)}\n"
     return "\n".join([intro, *map(tables.markdown, results.leaderboards())])
 
 
