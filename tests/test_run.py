@@ -1,10 +1,11 @@
 """`bench run` as a user starts it: results, resuming, endings of every kind, interruption."""
 
+import contextlib
 import json
 import os
 import signal
-import subprocess
 import time
+from pathlib import Path
 
 import pandas as pd
 import pyarrow.parquet as pq
@@ -202,8 +203,12 @@ def test_two_sessions_at_once_lose_no_row(toy: Bench, suite):
 
 
 def _sleeping(seconds: float) -> bool:
-    found = subprocess.run(["pgrep", "-f", f"^sleep {seconds}"], capture_output=True, check=False)
-    return found.returncode == 0
+    """Tell whether the child of a run of the method `sleeps` is alive."""
+    for process in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # it has just gone
+            if process.read_bytes() == f"sleep\0{seconds}\0".encode():
+                return True
+    return False
 
 
 def _wait_for(condition, seconds: float = 60) -> None:
