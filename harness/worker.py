@@ -148,7 +148,7 @@ def _prepare_torch(run: Run) -> None:
     import torch
 
     torch.set_num_threads(run.cpus)
-    torch.set_flush_denormal(True)  # powers of a stable matrix reach numbers that a CPU multiplies 5 times as slowly
+    torch.set_flush_denormal(True)  # kept, they slow LSSL down: benchmarks/denormals.py
     torch.use_deterministic_algorithms(True, warn_only=run.device != "cpu")  # a few CUDA kernels have no such form
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined] # a debugging aid that costs time
 
