@@ -9,6 +9,7 @@ import statistics
 import time
 
 import torch
+
 from bench_sequence.lssl import LSSL
 
 STEPS, WARM_UP = 80, 20
