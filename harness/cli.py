@@ -73,8 +73,7 @@ def run(
     if dry_run:
         _print_plan(job)
         return
-    if waiting := job.waiting():
-        _run(job, waiting)
+    _run(job, job.waiting())
     failed = _print_outcome(job)
     sys.exit(1 if failed else 0)
 

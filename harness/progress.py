@@ -13,7 +13,8 @@ from rich.text import Text
 
 from harness.executors import Ended, Event, Proceeded, Started
 from harness.plan import Run
-from harness.worker import Outcome, Progress
+from harness.scoring import Progress
+from harness.worker import Outcome
 
 
 class Display:

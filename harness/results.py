@@ -84,7 +84,7 @@ class Results:
     """
 
     def __init__(self, history: pd.DataFrame, headers: Iterable[Mapping[str, Any]]) -> None:
-        headers = list(headers)
+        self._headers = headers = list(headers)
         self.history = history
         self.rows = _labelled(_newest(history))
         self.metrics: dict[str, dict[str, Any]] = _merged(headers, "metrics")
@@ -101,10 +101,7 @@ class Results:
 
     def only(self, runs: Iterable[str]) -> Results:
         """Return these results with only the runs of these ids."""
-        chosen = Results(self.history[self.history["run"].isin(set(runs))], [])
-        chosen.metrics, chosen.hardware, chosen.environments = self.metrics, self.hardware, self.environments
-        chosen.title, chosen.suite_text, chosen._primary = self.title, self.suite_text, self._primary
-        return chosen
+        return Results(self.history[self.history["run"].isin(set(runs))], self._headers)
 
     @cached_property
     def runs(self) -> pd.DataFrame:
@@ -140,7 +137,7 @@ class Results:
             own = rows[rows["method_label"] == method]
             failures = int((own.drop_duplicates("run")["status"] != "done").sum())
             score = t_interval(list(seeds.values()))
-            standings.append(Standing(method, score, method in alike, failures, self._means(own, "cost")))
+            standings.append(Standing(method, score, method in alike, failures, self._costs(own)))
         standings.sort(key=lambda s: -s.score.mean if better == "higher" else s.score.mean)
         first, several = rows.iloc[0], len(self.rows[["hardware", "device"]].drop_duplicates()) > 1
         return Leaderboard(
@@ -156,8 +153,8 @@ class Results:
             baselines=self._baselines(rows, split),
         )
 
-    def _means(self, rows: pd.DataFrame, role: str) -> dict[str, float]:
-        names = [name for name, metric in self.metrics.items() if metric["role"] == role]
+    def _costs(self, rows: pd.DataFrame) -> dict[str, float]:
+        names = [name for name, metric in self.metrics.items() if metric["role"] == "cost"]
         chosen = rows[rows["metric"].isin(names) & (rows["status"] == "done")]
         return {str(name): float(value) for name, value in chosen.groupby("metric")["value"].mean().items()}
 

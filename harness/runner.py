@@ -18,8 +18,9 @@ from harness import provenance, store
 from harness.catalog import Catalog
 from harness.executors import Ended, Event, Started, local
 from harness.plan import Run, plan, select
+from harness.scoring import Value
 from harness.suite import Suite
-from harness.worker import Outcome, Value
+from harness.worker import Outcome
 
 _log = logging.getLogger("bench")
 
@@ -78,22 +79,25 @@ def prepare(
 
 
 def run(job: Job, observe: Observe) -> None:
-    """Run what is still to run, and tell `observe` of every event.
+    """Publish what dead sessions have left, run what is still to run, and tell `observe` of every event.
 
     Each run is on disk before its Ended is observed. When this is interrupted, by Ctrl-C or an error, running
     processes are ended, what is finished is published, and the exception goes on.
     """
+    store.publish_abandoned(job.folder)
+    waiting = job.waiting()
+    if not waiting:
+        return
     session = store.open_session(job.folder, _header(job))
     try:
-        store.publish_abandoned(job.folder)
-        _run_waiting(job, session, observe)
+        _run_all(job, waiting, session, observe)
     finally:
         session.close()
 
 
-def _run_waiting(job: Job, session: store.Session, observe: Observe) -> None:
+def _run_all(job: Job, waiting: list[Run], session: store.Session, observe: Observe) -> None:
     ended, hooks = job.ended(), job.catalog.manager.hook
-    for event in _events(job, job.waiting()):
+    for event in _events(job, waiting):
         if isinstance(event, Started):
             _tell(hooks.bench_run_started, run=event.run)
         elif isinstance(event, Ended):

@@ -8,7 +8,9 @@ is the whole table: pandas passes over names that begin with "_".
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
+import io
 import json
 import os
 import secrets
@@ -17,7 +19,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -72,23 +74,18 @@ class Session:
 
     folder: Path
     name: str
-    file: IO[str]
+    file: io.FileIO
 
     def append(self, common: Mapping[str, Any], values: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Store a finished run: on disk when this returns. Returns its rows."""
         record = {"common": {**common, "session": self.name, "schema_version": SCHEMA_VERSION}, "values": list(values)}
-        try:
-            self.file.write(json.dumps(record) + "\n")
-            self.file.flush()
-            os.fsync(self.file.fileno())
-        except OSError as error:
-            raise ResultsError(f"{self.file.name}: cannot be written: {error}") from error
+        _append(self.file, record)
         return _rows(record)
 
     def close(self) -> Path | None:
         """Leave the session's Parquet file and return its path, or None when nothing was stored."""
         with self.file:
-            return _publish(self.folder, Path(self.file.name))
+            return _publish(self.folder, Path(str(self.file.name)))
 
 
 def open_session(folder: Path, header: Mapping[str, Any]) -> Session:
@@ -103,21 +100,34 @@ def open_session(folder: Path, header: Mapping[str, Any]) -> Session:
         with tempfile.TemporaryFile(dir=folder):
             pass  # the Parquet file will have to be written here
         file = _locked_journal(folder / JOURNAL)
-        file.write(json.dumps(header) + "\n")
-        file.flush()
+        _append(file, header)
         _sync(folder / JOURNAL)
-    except OSError as error:
+    except (OSError, ResultsError) as error:
         raise ResultsError(
             f"results folder {folder} cannot be written: {error}; choose another with --results"
         ) from error
-    return Session(folder, Path(file.name).stem, file)
+    return Session(folder, Path(str(file.name)).stem, file)
 
 
-def _locked_journal(folder: Path) -> IO[str]:
+def _append(file: io.FileIO, record: Mapping[str, Any]) -> None:
+    """Write a record as one line and have it on disk; where there is no room for it, leave the file as it was."""
+    line, before = (json.dumps(record) + "\n").encode(), os.fstat(file.fileno()).st_size
+    try:
+        while line:  # the system may take a part only, and complain about the rest
+            line = line[file.write(line) :]
+        os.fsync(file.fileno())
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            file.truncate(before)
+            file.seek(before)
+        raise ResultsError(f"{file.name!s}: cannot be written: {error}") from error
+
+
+def _locked_journal(folder: Path) -> io.FileIO:
     """Make a new journal and lock it."""
     while True:
         name = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
-        file = open(folder / f"{name}.jsonl", "x", encoding="utf-8")  # noqa: SIM115 - lives as long as the session
+        file = io.FileIO(folder / f"{name}.jsonl", "x")  # unbuffered: nothing is left to write when it closes
         fcntl.flock(file, fcntl.LOCK_EX)
         if os.fstat(file.fileno()).st_nlink:
             return file

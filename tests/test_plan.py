@@ -278,6 +278,14 @@ def test_id_changes_with_the_code(expand, code):
     assert only_id(expand) != first
 
 
+def test_code_that_counts_is_that_of_method_task_metrics_data_and_scoring(expand):
+    (run,) = expand(BOTH)
+    posed = ["harness.scoring:score", "planpkg:Problem", "planpkg:score", "planpkg:numbers"]
+    assert run.task_source == source.digest(*posed) != source.digest(*posed[1:])
+    assert run.source == source.digest("planpkg:plain", *posed)
+    assert source._closure("harness.scoring") == {"harness.scoring", "harness.data"}
+
+
 def test_pairing_that_is_no_longer_skipped_is_another_run(expand):
     """A stored skip counts as done: under its old id, a method that comes to claim the trait would never run."""
     task = Task("problem", FAMILY, "planpkg:Problem", metrics=("score",), requires=frozenset({"exact"}))

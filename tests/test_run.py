@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from harness.store import SCHEMA
+from harness.store import SCHEMA, VALUE_COLUMNS
 from harness.testing import Bench, install_plugin
 
 
@@ -192,6 +192,23 @@ def test_killed_session_loses_nothing_and_leaves_no_process(toy: Bench):
     done = toy("run", "s.yaml")
     assert done.stdout.count("/2] done ") == 1
     assert set(pd.read_parquet(folder)["method"]) == {"shift", "noise"}  # its rows were published
+
+
+def test_session_killed_after_its_last_run_is_published_by_the_next(toy: Bench, suite):
+    toy("run", suite, "--select", "seed=0")
+    folder = toy.folder / "results" / "s"
+    (path,) = folder.glob("*.parquet")
+    rows = pq.read_table(path).to_pylist()
+    lines = [json.loads(pq.read_schema(path).metadata[b"bench"])]
+    for row in rows:
+        value = {column: row.pop(column) for column in VALUE_COLUMNS}
+        lines.append({"common": row | {"started_at": row["started_at"].isoformat()}, "values": [value]})
+    path.unlink()
+    (folder / "_journal" / f"{path.stem}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    done = toy("run", suite, "--select", "seed=0")
+    assert "/3] done" not in done.stdout
+    assert len(pd.read_parquet(folder)) == len(rows)
+    assert not list((folder / "_journal").iterdir())
 
 
 def test_two_sessions_at_once_lose_no_row(toy: Bench, suite):

@@ -1,8 +1,8 @@
 """The results folder: the journal of a session, its Parquet file, and sessions that died or still live."""
 
-import contextlib
 import json
 import os
+import resource
 import subprocess
 import sys
 
@@ -311,11 +311,19 @@ def test_folder_that_cannot_be_made(tmp_path):
         open_session(tmp_path / "taken" / "s", HEADER)
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
 def test_disk_that_is_full(folder):
-    folder.mkdir(parents=True)
-    full = open("/dev/full", "w")  # noqa: SIM115 - closing it fails too, as what is buffered still has no room
-    with pytest.raises(ResultsError, match="/dev/full: cannot be written: "):
-        store.Session(folder, "x", full).append(common("a"), [VALUE])
-    with contextlib.suppress(OSError):
-        full.close()
+    """A limit on the file's size stops a write half-way, as a full disk does."""
+    session = open_session(folder, HEADER)
+    session.append(common("a"), [VALUE])
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    size = os.fstat(session.file.fileno()).st_size
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size + 50, hard))
+    try:
+        with pytest.raises(ResultsError, match=r"_journal/.*jsonl: cannot be written: "):
+            session.append(common("b"), [VALUE])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert runs_in(folder) == ["a"]
+    session.append(common("c"), [VALUE])  # there is room again
+    assert session.close() is not None
+    assert runs_in(folder) == ["a", "c"]

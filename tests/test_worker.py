@@ -8,8 +8,9 @@ import torch
 
 from harness import source
 from harness.plan import Run
+from harness.scoring import seeds
 from harness.spec import Seeds
-from harness.worker import execute, seeds
+from harness.worker import execute
 
 CODE = """
 import random

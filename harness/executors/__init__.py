@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.plan import Run
-from harness.worker import Outcome, Progress
+from harness.scoring import Progress
+from harness.worker import Outcome
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,8 @@ from pathlib import Path
 from harness import worker
 from harness.executors import Ended, Event, Proceeded, Started
 from harness.plan import Run
-from harness.worker import Outcome, Progress
+from harness.scoring import Progress
+from harness.worker import Outcome
 
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 

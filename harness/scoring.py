@@ -1,0 +1,160 @@
+"""What shapes the numbers of a run: seeds, determinism, how the method is built and the metrics are computed.
+
+The code of this file counts in the id of every run; the process around it is in `harness.worker`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import inspect
+import math
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from harness import data
+from harness.errors import DataError, Diverged
+from harness.plan import Run
+from harness.spec import JSON, Outputs, Seeds
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is, with the latest numbers worth showing."""
+
+    step: int
+    steps: int
+    latest: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Value:
+    """One measured value of a run."""
+
+    split: str
+    step: int
+    metric: str
+    value: float
+
+
+@dataclass
+class RunContext:
+    """The `harness.spec.Context` of a run."""
+
+    run: Run
+    seeds: Seeds
+    device: str
+    send: Callable[[Progress], None]
+    digests: dict[str, str] = field(default_factory=dict)
+    latest: dict[str, float] = field(default_factory=dict)
+    reported_at: float = 0.0
+
+    def data(self, name: str, **params: JSON) -> Mapping[str, Any]:
+        if name not in self.run.datasets:
+            raise DataError(f"task '{self.run.task}' asks for the data set '{name}', which it does not declare")
+        prepared = data.load(name, self.run.datasets[name], params)
+        self.digests[name] = prepared.digest
+        return prepared.arrays
+
+    def report(self, step: int, steps: int, **latest: float) -> None:
+        self.latest.update(latest)
+        now = time.monotonic()
+        if step == steps or now - self.reported_at > 0.2:  # a screen needs no more, and a step may take a millisecond
+            self.reported_at = now
+            self.send(Progress(step, steps, dict(self.latest)))
+
+
+def seeds(seed: int) -> Seeds:
+    """Return the four streams of a run's seed."""
+    names = ("data", "init", "order", "method")
+    return Seeds(*(int.from_bytes(hashlib.sha256(f"{name} {seed}".encode()).digest()[:8]) >> 1 for name in names))
+
+
+def _seed(stream: int) -> None:
+    """Seed every global generator that a method or task may draw from."""
+    import torch
+
+    random.seed(stream)
+    np.random.seed(stream % 2**32)
+    torch.manual_seed(stream)
+
+
+def _prepare_torch(run: Run) -> None:
+    import torch
+
+    torch.set_num_threads(run.cpus)
+    torch.set_flush_denormal(True)  # kept, they slow LSSL down: benchmarks/denormals.py
+    torch.use_deterministic_algorithms(True, warn_only=run.device != "cpu")  # a few CUDA kernels have no such form
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined] # a debugging aid that costs time
+
+
+def _resolve(target: str) -> Any:
+    module, _, attribute = target.partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+def _builder(run: Run, stream: int) -> Callable[..., Any]:
+    """Return the method with its parameters bound.
+
+    Each call draws from the method's own random stream and leaves the surrounding one as it was, so that what
+    surrounds the method begins alike for every method.
+    """
+    target, calls = _resolve(run.method_target), iter(range(2**31))
+
+    def build(**given: Any) -> Any:
+        import torch
+
+        unknown = set(given) - run.given
+        if unknown:
+            raise TypeError(f"task '{run.task}' gives '{min(unknown)}', which the family '{run.family}' does not know")
+        around = random.getstate(), np.random.get_state()
+        try:
+            with torch.random.fork_rng(devices=[] if run.device == "cpu" else [torch.cuda.current_device()]):
+                _seed((stream + next(calls)) % 2**63)
+                return target(**given, **run.method_params)
+        finally:
+            random.setstate(around[0])
+            np.random.set_state(around[1])
+
+    return build
+
+
+def score(run: Run, context: RunContext) -> Iterator[Value]:
+    """Run the task and yield a value for each metric on each outputs that hold what the metric needs."""
+    _prepare_torch(run)
+    _seed(context.seeds.init)
+    metrics = {name: _resolve(target) for name, target in run.metrics.items()}
+    needs = {name: _required(metric) for name, metric in metrics.items()}
+    task = _resolve(run.task_target)(**run.task_params)
+    seen: set[tuple[str, str]] = set()
+    for outputs in task.run(_builder(run, context.seeds.method), context):
+        for name in (name for name in metrics if needs[name] <= outputs.values.keys()):
+            if outputs.split.startswith("test") and (outputs.split, name) in seen:
+                raise RuntimeError(f"the task scores '{name}' on '{outputs.split}' twice; test data is scored once")
+            seen.add((outputs.split, name))
+            yield _value(name, metrics[name], outputs, context)
+    for name in metrics.keys() - run.costs:  # a system may not tell a cost
+        if not any(name == scored for _, scored in seen):
+            raise RuntimeError(
+                f"metric '{name}' needs {', '.join(sorted(needs[name]))}, which the task never yields together"
+            )
+
+
+def _required(metric: Callable[..., Any]) -> set[str]:
+    parameters = inspect.signature(metric).parameters.values()
+    return {parameter.name for parameter in parameters if parameter.default is parameter.empty}
+
+
+def _value(name: str, metric: Callable[..., Any], outputs: Outputs, context: RunContext) -> Value:
+    wanted = inspect.signature(metric).parameters.keys() & outputs.values.keys()
+    number = float(metric(**{key: outputs.values[key] for key in wanted}))
+    if not math.isfinite(number):
+        raise Diverged(f"{name} on {outputs.split} is {number} at step {outputs.step}")
+    if outputs.split == "val" and name == next(iter(context.run.metrics)):
+        context.latest[f"val {name}"] = number
+    return Value(outputs.split, outputs.step, name, number)
