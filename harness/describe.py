@@ -39,8 +39,8 @@ def contributions(name: str, catalog: Catalog) -> list[dict[str, Any]]:
 def expansion(path: Path, catalog: Catalog) -> list[dict[str, Any]]:
     """Return a suite with every run that it stands for, all parameters spelled out."""
     suite = read_suite(path)
-    device = provenance.resolve_device("auto" if suite.hardware.device == "auto" else "cpu")
-    device = "cuda" if suite.hardware.device == "cuda" else device
+    wanted = suite.hardware.device
+    device = provenance.resolve_device(wanted) if wanted == "auto" else wanted  # looking needs no GPU
     runs = plan(suite, catalog, device=device, hardware=provenance.fingerprint(provenance.hardware()))
     head = {
         "kind": "suite", "name": suite.name, "title": suite.title, "description": suite.description,

@@ -58,16 +58,16 @@ def gpus() -> list[str]:
 
 def resolve_device(wanted: str) -> str:
     """Return "cpu" or "cuda" for "cpu", "cuda" or "auto". Raises DeviceError where it is not to be had here."""
-    lacks = (
-        "no NVIDIA GPU was found"
-        if not gpus()
-        else "the installed torch is built without CUDA" * (not _torch_has_cuda())
-    )
-    if wanted == "auto":
-        return "cpu" if lacks else "cuda"
-    if wanted == "cuda" and lacks:
-        raise DeviceError(f"device 'cuda' is not available on this machine: {lacks}; use --device cpu")
-    return wanted
+    lack = _why_no_cuda() if wanted != "cpu" else ""
+    if wanted == "cuda" and lack:
+        raise DeviceError(f"device 'cuda' is not available on this machine: {lack}; use --device cpu")
+    return "cuda" if wanted != "cpu" and not lack else "cpu"
+
+
+def _why_no_cuda() -> str:
+    if not gpus():
+        return "no NVIDIA GPU was found"
+    return "" if _torch_has_cuda() else "the installed torch is built without CUDA"
 
 
 def _torch_has_cuda() -> bool:

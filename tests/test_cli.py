@@ -1,6 +1,7 @@
 """The commands that look but do not run."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -75,6 +76,13 @@ def test_show_suite_is_its_full_expansion(toy: Bench, suite):
     assert all(fact["task_params"] == {"target": 0.0, "count": 3} for fact in facts[1:])
 
 
+def test_show_needs_no_gpu_for_a_suite_that_does(toy: Bench):
+    toy.write("s.yaml", "hardware: {device: cuda}\ntasks: [guess]\nmethods: [shift]\n")
+    done = toy("show", "s.yaml", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)[1]["device"] == "cuda"
+
+
 def test_show_suggests_the_nearest_name(toy: Bench):
     done = toy("show", "shfit")
     assert (done.returncode, done.stderr) == (2, "bench: nothing is named 'shfit'; did you mean 'shift'?\n")
@@ -84,7 +92,7 @@ def test_doctor(toy: Bench):
     done = toy("doctor")
     assert done.returncode == 0, done.stdout
     assert "bench-toy 1.0: works" in done.stdout
-    assert str(toy.folder / "data") in done.stdout or "BENCH_DATA" in done.stdout
+    assert f"  path: {os.environ.get('BENCH_DATA', toy.folder / 'data')}\n" in done.stdout
 
 
 def test_suites_in_the_folder_are_found_by_name(toy: Bench, suite):
