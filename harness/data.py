@@ -14,7 +14,8 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ import numpy as np
 from harness import source
 from harness.errors import DataError
 from harness.spec import JSON
+from harness.text import NAME_RULE, is_name
 
 
 @dataclass(frozen=True)
@@ -45,8 +47,11 @@ def load(name: str, target: str, params: Mapping[str, JSON]) -> Prepared:
     """Return a data set, preparing it first where no earlier run has.
 
     Runs that ask for the same data at the same time wait for the one that prepares it. Raises DataError where
-    `params` names an unknown parameter, the data cannot be made, or the data folder cannot be written.
+    `name` is unfit for a folder, `params` names an unknown parameter, the data cannot be made, or the data folder
+    cannot be written.
     """
+    if not is_name(name):
+        raise DataError(f"data set {name!r}: {NAME_RULE}")
     known = source.parameters(target)
     if unknown := sorted(set(params) - set(known)):
         raise DataError(f"data set '{name}' has no parameter '{unknown[0]}'")
@@ -61,11 +66,18 @@ def load(name: str, target: str, params: Mapping[str, JSON]) -> Prepared:
     return _read(folder)
 
 
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Let one process at a time make the file or folder `path`; the others wait here. Its parent is made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path.with_name(f".{path.name}.lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def _prepare_once(folder: Path, name: str, target: str, params: Mapping[str, JSON]) -> None:
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with open(folder.parent / f".{folder.name}.lock", "w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with locked(folder):
             if not (folder / "about.json").exists():
                 _prepare(folder, name, target, params)
     except OSError as error:
@@ -99,6 +111,8 @@ def _made(name: str, target: str, params: Mapping[str, JSON]) -> dict[str, np.nd
     if not isinstance(arrays, dict):
         raise DataError(f"data set '{name}' cannot be made: its function returned no dict of arrays")
     for key, array in arrays.items():
+        if not is_name(key):
+            raise DataError(f"data set '{name}' cannot be made: an array is called {key!r}, and {NAME_RULE}")
         if not isinstance(array, np.ndarray) or array.dtype.hasobject:
             raise DataError(f"data set '{name}' cannot be made: '{key}' is no numpy array of numbers or texts")
     return arrays
@@ -107,7 +121,8 @@ def _made(name: str, target: str, params: Mapping[str, JSON]) -> dict[str, np.nd
 def _read(folder: Path) -> Prepared:
     try:
         about = json.loads((folder / "about.json").read_text())
-        arrays = {key: np.load(folder / f"{key}.npy", mmap_mode="r", allow_pickle=False) for key in about["arrays"]}
+        # Unlike numpy.load, this opens neither pickles nor archives of arrays.
+        arrays = {key: np.lib.format.open_memmap(folder / f"{key}.npy", mode="r") for key in about["arrays"]}
         return Prepared(arrays, str(about["digest"]))
     except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{folder} is damaged ({error}); delete it, and it is prepared again") from error

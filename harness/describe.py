@@ -14,6 +14,7 @@ from harness.errors import BenchError
 from harness.plan import plan
 from harness.spec import Method, Task
 from harness.suite import read_suite
+from harness.text import one_line, printable
 
 
 def contributions(name: str, catalog: Catalog) -> list[dict[str, Any]]:
@@ -39,9 +40,9 @@ def contributions(name: str, catalog: Catalog) -> list[dict[str, Any]]:
 def expansion(path: Path, catalog: Catalog) -> list[dict[str, Any]]:
     """Return a suite with every run that it stands for, all parameters spelled out."""
     suite = read_suite(path)
-    wanted = suite.hardware.device
-    device = provenance.resolve_device(wanted) if wanted == "auto" else wanted  # looking needs no GPU
-    runs = plan(suite, catalog, device=device, hardware=provenance.fingerprint(provenance.hardware()))
+    device = provenance.resolve_device(suite.hardware.device)
+    suite = dataclasses.replace(suite, hardware=dataclasses.replace(suite.hardware, device=device))
+    runs = plan(suite, catalog, hardware=provenance.fingerprint(provenance.hardware()))
     head = {
         "kind": "suite", "name": suite.name, "title": suite.title, "description": suite.description,
         "hardware": dataclasses.asdict(suite.hardware), "seeds": list(suite.seeds), "runs": len(runs),
@@ -74,8 +75,8 @@ def installation() -> tuple[list[dict[str, Any]], list[str]]:
 
 
 def as_text(facts: list[dict[str, Any]]) -> str:
-    """Return facts as indented text; runs, which are many, on one line each."""
-    return "\n".join(_run_line(fact) if fact["kind"] == "run" else _block(fact) for fact in facts)
+    """Return facts as indented text without control characters; runs, which are many, on one line each."""
+    return "\n".join(_run_line(fact) if fact["kind"] == "run" else printable(_block(fact)) for fact in facts)
 
 
 def _facts(item: Any) -> dict[str, Any]:
@@ -118,6 +119,5 @@ def _block(fact: dict[str, Any]) -> str:
 def _run_line(fact: dict[str, Any]) -> str:
     method = " ".join([fact["method"], *(f"{k}={v}" for k, v in fact["method_params"].items())])
     task = " ".join([fact["task"], *(f"{k}={v}" for k, v in fact["task_params"].items())])
-    return f"  {fact['id']}  {method} | {task} | seed {fact['seed']}" + (
-        f" | skip: {fact['skip']}" if fact["skip"] else ""
-    )
+    skip = f" | skip: {fact['skip']}" if fact["skip"] else ""
+    return f"  {fact['id']}  " + one_line(f"{method} | {task} | seed {fact['seed']}{skip}")

@@ -96,7 +96,7 @@ def read(path: Path) -> Document:
 
 
 def _check_plain(text: str, path: Path) -> None:
-    """Raise SuiteError where a text holds a tag, an anchor or an alias."""
+    """Raise SuiteError where a text holds a tag, an anchor, an alias, or half a character that no file can hold."""
     for token in yaml.scan(text, Loader=_Loader):
         line = token.start_mark.line + 1
         if isinstance(token, yaml.TagToken):
@@ -107,6 +107,8 @@ def _check_plain(text: str, path: Path) -> None:
             raise SuiteError(
                 f"'{mark}{token.value}' is not allowed: write out what it stands for", path=path, line=line
             )
+        if isinstance(token, yaml.ScalarToken) and re.search("[\ud800-\udfff]", token.value):
+            raise SuiteError(f"{token.value!r} holds half a character", path=path, line=line)
 
 
 def describe(value: Any) -> str:

@@ -8,6 +8,7 @@ BenchError                something the user can put right; the CLI prints it in
 └── DeviceError           the asked-for device does not exist here
 Diverged                  the loss or a metric of a run is not finite any more; becomes a row with the reason
 Skip                      a method or task says that this pairing makes no sense; becomes a row with the reason
+Stopped                   the run was asked to stop, and has saved where it was
 """
 
 from __future__ import annotations
@@ -16,9 +17,14 @@ import difflib
 from collections.abc import Iterable
 from pathlib import Path
 
+from harness.text import one_line
+
 
 class BenchError(Exception):
-    """Something the user can put right."""
+    """Something the user can put right. `str()` is one line that a terminal can show, whatever names it quotes."""
+
+    def __str__(self) -> str:
+        return one_line(super().__str__())
 
 
 class CatalogError(BenchError):
@@ -51,6 +57,10 @@ class Diverged(Exception):  # noqa: N818 - an ending of a run, not a fault of th
 
 class Skip(Exception):  # noqa: N818 - a request, not an error
     """Raised by a method or a task whose pairing makes no sense; the run becomes `skipped` with this reason."""
+
+
+class Stopped(BaseException):
+    """Raised where a run that was asked to stop has saved where it was; no `except Exception` of a task holds it up."""
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

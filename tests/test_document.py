@@ -202,6 +202,17 @@ def test_absurd_document_is_an_error_like_any_other(fault, text):
     assert fault(text).startswith("s.yaml:")
 
 
+@pytest.mark.parametrize("text", ['"\\ud800"', '"\\ud83d\\ude00"', '["a", "\\udc80"]', '{"\\udc80": 1}'])
+def test_half_a_character(fault, text):
+    message = fault(f"a: 1\nb: {text}\n")
+    assert message.startswith("s.yaml:2: '\\ud")
+    assert message.endswith("' holds half a character")
+
+
+def test_whole_characters(document):
+    assert document('a: "\\U0001F600 \\u00e9 😀"\n').data == {"a": "😀 é 😀"}
+
+
 def test_key_that_is_no_word(fault):
     assert fault("a: 1\n? [b, c]\n: 2\n") == "s.yaml:2: a key has to be a word"
 
