@@ -1,30 +1,31 @@
 """Where results lie: ``results/<suite>/``, one row per measured value.
 
-A session (one `bench run`) appends each finished run to ``_journal/<session>.jsonl`` and syncs it to disk; at its end
-it leaves one ``<session>.parquet``, written aside and renamed. A journal whose session died is read as it is, and
+A session (one `bench run`) appends each finished run to ``_journal/<session>.journal`` and syncs it to disk; at its
+end it leaves one ``<session>.parquet``, written aside and renamed. A journal whose session died is read as it is, and
 published by the next session. Only Parquet files stand visibly in the folder, so that ``pandas.read_parquet(folder)``
-is the whole table: pandas passes over names that begin with "_".
+is the whole table: pandas passes over names that begin with "_". What is damaged is named and passed over, and never
+deleted.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import io
 import json
 import os
-import secrets
 import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from harness import journal
 from harness.errors import ResultsError
+from harness.journal import Contents, Journal
 
 SCHEMA_VERSION = 1
 
@@ -46,7 +47,7 @@ SCHEMA = pa.schema(
         ("metric", _TEXT),
         ("value", pa.float64()),
         ("unit", _TEXT),
-        ("status", _TEXT),  # done, failed, killed, diverged, skipped
+        ("status", _TEXT),  # see harness.worker.Outcome
         ("reason", _TEXT),
         ("attempt", pa.int64()),
         ("started_at", pa.timestamp("us", tz="UTC")),
@@ -63,29 +64,36 @@ SCHEMA = pa.schema(
         ("schema_version", pa.int64()),
     ]
 )
+# Without these a row cannot be told from others.
+KEY_COLUMNS = ("suite", "run", "method", "method_params", "task", "task_params", "seed", "status", "attempt", "session",
+               "started_at")  # fmt: skip
 VALUE_COLUMNS = ("split", "step", "metric", "value", "unit")
 
-JOURNAL, LOGS, REPORT = "_journal", "_logs", "_report"
+JOURNAL, LOGS, REPORT, CLAIMS, CHECKPOINTS = "_journal", "_logs", "_report", "_claims", "_checkpoints"
 
 
 @dataclass(frozen=True)
 class Session:
-    """The journal of one `bench run`, locked for as long as the session lives."""
+    """One `bench run` that stores what it finishes."""
 
     folder: Path
-    name: str
-    file: io.FileIO
+    journal: Journal
 
     def append(self, common: Mapping[str, Any], values: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Store a finished run: on disk when this returns. Returns its rows."""
-        record = {"common": {**common, "session": self.name, "schema_version": SCHEMA_VERSION}, "values": list(values)}
-        _append(self.file, record)
-        return _rows(record)
+        values, is_stored = list(values), False
+        while not is_stored:
+            ours = {"session": self.journal.session, "schema_version": SCHEMA_VERSION}
+            record = {"common": {**common, **ours}, "values": values}
+            is_stored = self.journal.append(record)
+        return as_rows(record)
 
     def close(self) -> Path | None:
         """Leave the session's Parquet file and return its path, or None when nothing was stored."""
-        with self.file:
-            return _publish(self.folder, Path(str(self.file.name)))
+        try:
+            return _publish(self.folder, self.journal.path)
+        finally:
+            self.journal.close()
 
 
 def open_session(folder: Path, header: Mapping[str, Any]) -> Session:
@@ -95,143 +103,217 @@ def open_session(folder: Path, header: Mapping[str, Any]) -> Session:
     Raises ResultsError where the folder cannot be written.
     """
     try:
-        for part in (JOURNAL, LOGS, REPORT):
+        for part in (JOURNAL, LOGS, REPORT, CLAIMS, CHECKPOINTS):
             (folder / part).mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass  # the Parquet file will have to be written here
-        file = _locked_journal(folder / JOURNAL)
-        _append(file, header)
-        _sync(folder / JOURNAL)
+        return Session(folder, Journal(folder / JOURNAL, header))
     except (OSError, ResultsError) as error:
         raise ResultsError(
             f"results folder {folder} cannot be written: {error}; choose another with --results"
         ) from error
-    return Session(folder, Path(str(file.name)).stem, file)
-
-
-def _append(file: io.FileIO, record: Mapping[str, Any]) -> None:
-    """Write a record as one line and have it on disk; where there is no room for it, leave the file as it was."""
-    line, before = (json.dumps(record) + "\n").encode(), os.fstat(file.fileno()).st_size
-    try:
-        while line:  # the system may take a part only, and complain about the rest
-            line = line[file.write(line) :]
-        os.fsync(file.fileno())
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            file.truncate(before)
-            file.seek(before)
-        raise ResultsError(f"{file.name!s}: cannot be written: {error}") from error
-
-
-def _locked_journal(folder: Path) -> io.FileIO:
-    """Make a new journal and lock it."""
-    while True:
-        name = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
-        file = io.FileIO(folder / f"{name}.jsonl", "x")  # unbuffered: nothing is left to write when it closes
-        fcntl.flock(file, fcntl.LOCK_EX)
-        if os.fstat(file.fileno()).st_nlink:
-            return file
-        file.close()  # another session took it for abandoned before it was locked, and removed it
 
 
 def publish_abandoned(folder: Path) -> list[Path]:
     """Publish the journals of sessions that died, and return the Parquet files that came of them."""
     published = []
-    for journal in sorted((folder / JOURNAL).glob("*.jsonl")):
-        try:
-            with open(journal, "r+", encoding="utf-8") as file:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                path = _publish(folder, journal)
-        except (BlockingIOError, FileNotFoundError):
-            continue  # its session lives, or another one has just published it
-        published += [] if path is None else [path]
-    return published
+    for path in journals(folder):
+        with journal.taken_over(path) as is_dead:
+            published += [_publish(folder, path)] if is_dead else []
+    return [path for path in published if path is not None]
 
 
-def read(folder: Path) -> pa.Table:
-    """Return every row in a results folder, those of sessions that have not ended or died included, each once.
+@dataclass(frozen=True)
+class Stored:
+    """A results folder: every row that can be read, the headers of its sessions, and what cannot be read."""
 
-    Raises ResultsError where there is no such folder or a file in it is damaged.
+    rows: pa.Table
+    headers: list[dict[str, Any]]  # oldest session first
+    damages: list[str]  # each names a file, and a line where it is one line
+
+
+def read(folder: Path) -> Stored:
+    """Read a results folder: each row once, those of sessions that have not ended or died included.
+
+    Raises ResultsError where there is no such folder.
     """
     if not folder.is_dir():
         raise ResultsError(f"{folder}: no such results folder")
     # Journals first: one that becomes a Parquet file in between is then seen twice rather than not at all.
-    journals = {path.stem: _read_journal(path)[1] for path in sorted((folder / JOURNAL).glob("*.jsonl"))}
-    files = {path.stem: path for path in sorted(folder.glob("*.parquet")) if path.name[0] not in "._"}
-    tables = [_read_parquet(path)[1] for path in files.values()]
-    rows = [row for name, found in journals.items() if name not in files for row in found]
-    return pa.concat_tables([*tables, pa.Table.from_pylist(rows, schema=SCHEMA)])
+    contents = {}
+    for path in journals(folder):
+        with contextlib.suppress(FileNotFoundError):  # published since it was listed
+            contents[path.stem] = journal.read(path)
+    files, damages = read_files(folder)
+    tables, headers = [SCHEMA.empty_table()], dict[str, dict[str, Any]]()
+    for file in once(files):
+        tables.append(file.rows)
+        headers |= file.headers
+    for session, found in contents.items():
+        if session not in headers:
+            table, strange = as_table(found, folder / JOURNAL / f"{session}{journal.SUFFIX}")
+            tables.append(table)
+            damages += [*found.damages, *strange]
+            headers[session] = found.header
+    return Stored(pa.concat_tables(tables), [headers[session] for session in sorted(headers)], damages)
 
 
-def read_headers(folder: Path) -> list[dict[str, Any]]:
-    """Return the headers of all sessions in a results folder, oldest first."""
-    headers = {path.stem: _read_journal(path)[0] for path in (folder / JOURNAL).glob("*.jsonl")}
-    headers |= {path.stem: _read_parquet(path)[0] for path in folder.glob("*.parquet") if path.name[0] not in "._"}
-    return [headers[name] for name in sorted(headers)]
+@dataclass(frozen=True)
+class File:
+    """A Parquet file of one or more sessions."""
+
+    path: Path
+    headers: dict[str, dict[str, Any]]  # by session
+    rows: pa.Table
 
 
-def _publish(folder: Path, journal: Path) -> Path | None:
-    header, rows = _read_journal(journal)
-    path = folder / f"{journal.stem}.parquet"
-    if rows and not path.exists():
-        table = pa.Table.from_pylist(rows, schema=SCHEMA.with_metadata({"bench": json.dumps(header)}))
-        aside = folder / JOURNAL / f"{journal.stem}.parquet.tmp"
+def journals(folder: Path) -> list[Path]:
+    """Return the journals in a results folder, oldest first."""
+    return sorted((folder / JOURNAL).glob(f"*{journal.SUFFIX}"))
+
+
+def files(folder: Path) -> list[Path]:
+    """Return the Parquet files in a results folder, oldest first."""
+    return sorted(path for path in folder.glob("*.parquet") if path.name[0] not in "._" and path.exists())
+
+
+def read_files(folder: Path) -> tuple[list[File], list[str]]:
+    """Return the Parquet files that can be read, and what is wrong with the others. See `once` for how they overlap."""
+    found, damages = list[File](), list[str]()
+    for path in files(folder):
         try:
-            pq.write_table(table, aside)
-            with open(aside, "rb") as file:
-                os.fsync(file.fileno())
-            aside.rename(path)
-            _sync(folder)
-        except OSError as error:
-            raise ResultsError(f"{path}: cannot be written: {error}; the rows are safe in {journal}") from error
-    journal.unlink(missing_ok=True)
-    return path if rows else None
+            found.append(read_file(path))
+        except FileNotFoundError:  # compacted since it was listed: what holds its rows now may not have been listed
+            return read_files(folder)
+        except ResultsError as error:
+            damages.append(str(error))
+    return found, damages
 
 
-def _read_journal(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def once(files: list[File]) -> list[File]:
+    """Return files without the sessions that stand in a larger one too; those of which nothing is left are left out.
+
+    Sessions stand twice where compacting was cut short before it removed the parts of a whole, and in folders that
+    were copied into one another.
+    """
+    owners: dict[str, Path] = {}
+    for file in sorted(files, key=lambda file: (-len(file.headers), file.path)):
+        owners |= dict.fromkeys(file.headers.keys() - owners.keys(), file.path)
+    own = [{session for session in file.headers if owners[session] == file.path} for file in files]
+    return [_only(file, sessions) for file, sessions in zip(files, own, strict=True) if sessions]
+
+
+def _only(file: File, sessions: set[str]) -> File:
+    if len(sessions) == len(file.headers):
+        return file
+    elsewhere = pa.array(sorted(file.headers.keys() - sessions), pa.string())
+    rows = file.rows.filter(pc.invert(pc.is_in(file.rows["session"], elsewhere)))
+    return File(file.path, {session: file.headers[session] for session in sorted(sessions)}, rows)
+
+
+def read_file(path: Path) -> File:
+    """Read a Parquet file. Raises ResultsError where any of it is damaged, or it is not what this program writes."""
     try:
-        lines = path.read_bytes().split(b"\n")
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            schema, metadata = file.schema_arrow, file.schema_arrow.metadata or {}
+            if b"bench" not in metadata:
+                raise ResultsError(f"{path}: not written by bench: its metadata has no key 'bench'; move it away")
+            if not schema.equals(SCHEMA):
+                raise ResultsError(f"{path}: its columns are not those of a results file{_difference(schema)}")
+            headers, rows = json.loads(metadata[b"bench"]), file.read().replace_schema_metadata()
     except FileNotFoundError:
-        return {}, []  # published since it was listed
-    except OSError as error:
-        raise ResultsError(f"{path}: cannot be read: {error}") from error
-    header: dict[str, Any] = {}
-    rows: list[dict[str, Any]] = []
-    for number, line in enumerate(lines[:-1], start=1):  # what follows the last line break was cut off by a death
-        try:
-            record = json.loads(line)
-            if number == 1:
-                header = dict(record)
-            else:
-                rows += _rows(record)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise ResultsError(f"{path}:{number}: damaged line: {type(error).__name__}: {error}") from error
-    return header, rows
+        raise
+    except (OSError, ValueError, RecursionError, pa.ArrowException) as error:
+        raise ResultsError(f"{path}: damaged, or not a results file: {error}") from error
+    if isinstance(headers, dict) and "schema_version" in headers:
+        headers = {path.stem: headers}  # before files held several sessions
+    if fault := _fault(headers, rows):
+        raise ResultsError(f"{path}: damaged, or not a results file: {fault}")
+    return File(path, headers, rows)
 
 
-def _rows(record: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _fault(headers: Any, rows: pa.Table) -> str:
+    """Say what no file of this program's has; nothing where there is no such thing."""
+    if not isinstance(headers, dict) or not all(isinstance(header, dict) for header in headers.values()):
+        return "its headers are no mappings"
+    if rows.num_rows and not headers:
+        return "it has no header"
+    return _lacking(rows)
+
+
+def _lacking(rows: pa.Table) -> str:
+    return next((f"a row lacks '{name}'" for name in KEY_COLUMNS if rows[name].null_count), "")
+
+
+def _difference(schema: pa.Schema) -> str:
+    for field in schema:
+        if field.name not in SCHEMA.names:
+            return f": '{field.name}' is not one"
+        if field.type != SCHEMA.field(field.name).type:
+            return f": '{field.name}' is {field.type}, not {SCHEMA.field(field.name).type}"
+    missing = [name for name in SCHEMA.names if name not in schema.names]
+    return f": '{missing[0]}' is missing" if missing else ": their order differs"
+
+
+def write_file(path: Path, rows: pa.Table, headers: Mapping[str, Mapping[str, Any]]) -> None:
+    """Write a Parquet file so that it is there whole or not at all. Raises OSError."""
+    aside = path.parent / JOURNAL / f"{path.name}.tmp"
+    aside.parent.mkdir(exist_ok=True)  # a published folder has none
+    pq.write_table(rows.replace_schema_metadata({"bench": json.dumps(headers)}), aside, write_page_checksum=True)
+    with open(aside, "rb") as file:
+        os.fsync(file.fileno())
+    aside.rename(path)
+    journal.sync(path.parent)
+
+
+def as_rows(record: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the rows of a journal's record."""
     common = dict(record["common"])
     common["started_at"] = datetime.fromisoformat(common["started_at"])
     values = record["values"] or [dict.fromkeys(VALUE_COLUMNS)]
     return [{**common, **value} for value in values]
 
 
-def _read_parquet(path: Path) -> tuple[dict[str, Any], pa.Table]:
-    """Return the header and the rows of a session's file."""
+def as_table(contents: Contents, path: Path) -> tuple[pa.Table, list[str]]:
+    """Return the rows of a journal, and a description of each record that, though undamaged, no session has written."""
     try:
-        metadata = pq.read_schema(path).metadata or {}
-        if b"bench" not in metadata:
-            raise ResultsError(f"{path}: not written by bench: its metadata has no key 'bench'; move it away")
-        table = pq.read_table(path, schema=SCHEMA, partitioning=None).replace_schema_metadata()
-        return json.loads(metadata[b"bench"]), table
-    except (OSError, ValueError, pa.ArrowException) as error:
-        raise ResultsError(f"{path}: damaged, or not a results file: {error}") from error
+        return _table(contents.records), []
+    except ValueError:
+        tables, strange = [SCHEMA.empty_table()], list[str]()
+    for record in contents.records:
+        try:
+            tables.append(_table([record]))
+        except ValueError as error:
+            strange.append(f"{path}: a record is not as this version of bench writes it: {error}")
+    return pa.concat_tables(tables), strange
 
 
-def _sync(folder: Path) -> None:
-    """Have a folder's entries, such as a renamed file, on disk when this returns."""
-    descriptor = os.open(folder, os.O_RDONLY)
+def _table(records: Iterable[Mapping[str, Any]]) -> pa.Table:
+    """Return the rows of records of a journal. Raises ValueError where one is not as a session writes it."""
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        table = pa.Table.from_pylist([row for record in records for row in as_rows(record)], schema=SCHEMA)
+    except (KeyError, TypeError, ValueError, OverflowError, pa.ArrowException) as error:
+        raise ValueError(f"{type(error).__name__}: {error}") from error
+    if lacking := _lacking(table):
+        raise ValueError(lacking)
+    return table
+
+
+def _publish(folder: Path, path: Path) -> Path | None:
+    """Turn a journal into a Parquet file. One with damaged or strange lines is kept under another name."""
+    target = folder / f"{path.stem}.parquet"
+    try:
+        contents = journal.read(path)
+    except FileNotFoundError:  # another machine took the session for dead, and published it
+        return None
+    rows, strange = as_table(contents, path)
+    if rows.num_rows and not target.exists():
+        try:
+            write_file(target, rows, {path.stem: contents.header})
+        except OSError as error:
+            raise ResultsError(f"{target}: cannot be written: {error}; the rows are safe in {path}") from error
+    if contents.damages or strange:
+        path.rename(path.with_suffix(".damaged"))
+    else:
+        path.unlink(missing_ok=True)
+    return target if rows.num_rows else None

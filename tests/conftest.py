@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from harness import store
 from harness.testing import Bench, bench, install_plugin  # noqa: F401 - `bench` is a fixture
 
 TOY = Path(__file__).parent / "toy" / "bench_toy.py"
@@ -35,3 +36,67 @@ methods:
 """
     toy.write("s.yaml", text)
     return "s.yaml"
+
+
+VALUE = {"split": "test", "step": 2, "metric": "mse", "value": 0.25, "unit": ""}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A results folder that does not exist yet."""
+    return tmp_path / "results" / "s"
+
+
+@pytest.fixture
+def began():
+    """Return a function that begins a session in a results folder and stores an attempt at each of some runs.
+
+    A run is named by its id, or is a pair of it and columns that differ. All sessions are dead at the end.
+    """
+    sessions = []
+
+    def begin(folder, *runs, **header):
+        session = store.open_session(folder, {"suite": "s", **header})
+        sessions.append(session)
+        for run in runs:
+            name, columns = (run, {}) if isinstance(run, str) else run
+            session.append(_attempt(name, **columns), [VALUE])
+        return session
+
+    yield begin
+    for session in sessions:
+        session.journal.close()
+
+
+@pytest.fixture
+def ended(began):
+    """Like `began`, for a session that ends well; the function returns its file."""
+
+    def end(folder, *runs, **header):
+        session = began(folder, *runs, **header)
+        path = session.close()
+        assert path is not None or not runs
+        return path
+
+    return end
+
+
+@pytest.fixture
+def died(began):
+    """Like `began`, for a session that dies; the function returns its journal."""
+
+    def die(folder, *runs, **header):
+        session = began(folder, *runs, **header)
+        session.journal.close()  # as the end of its process does
+        return session.journal.path
+
+    return die
+
+
+def _attempt(run, **columns):
+    return {
+        "suite": "s", "run": run, "family": "f", "method": "m", "method_params": "{}", "method_version": "1",
+        "task": "t", "task_params": "{}", "task_version": "1", "seed": 0, "status": "done", "reason": "", "attempt": 1,
+        "started_at": "2026-01-02T03:04:05.000006+00:00", "seconds": 1.5, "device": "cpu", "hardware": "h",
+        "environment": "e", "source": "c", "task_source": "t", "libraries": "{}", "data": "", "host": "here", **columns,
+    }  # fmt: skip
