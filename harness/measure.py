@@ -19,11 +19,16 @@ def parameter_count(model: nn.Module) -> int:
 
 
 class StepTimer:
-    """Time the steps of a loop: ``with timer: step()``. Work between two steps is not counted."""
+    """Time the steps of a loop: ``with timer: step()``. Work between two steps is not counted.
+
+    `state` and `load` carry the times over to another process, which has a warm-up of its own.
+    """
 
     def __init__(self, device: str) -> None:
         self._device = torch.device(device)
+        self._warm_up: list[float] = []
         self._seconds: list[float] = []
+        self._warm_up_left = WARM_UP_STEPS
 
     def __enter__(self) -> None:
         self._synchronize()
@@ -31,7 +36,8 @@ class StepTimer:
 
     def __exit__(self, *_: object) -> None:
         self._synchronize()
-        self._seconds.append(time.perf_counter() - self._start)
+        (self._warm_up if self._warm_up_left else self._seconds).append(time.perf_counter() - self._start)
+        self._warm_up_left = max(0, self._warm_up_left - 1)
 
     def _synchronize(self) -> None:
         if self._device.type == "cuda":
@@ -40,7 +46,13 @@ class StepTimer:
     @property
     def seconds_per_step(self) -> float:
         """The median over the steps after warm-up, in seconds."""
-        return statistics.median(self._seconds[WARM_UP_STEPS:] or self._seconds)
+        return statistics.median(self._seconds or self._warm_up)
+
+    def state(self) -> dict[str, list[float]]:
+        return {"warm_up": self._warm_up, "seconds": self._seconds}
+
+    def load(self, state: dict[str, list[float]]) -> None:
+        self._warm_up, self._seconds = state["warm_up"], state["seconds"]
 
 
 class PeakMemory:
@@ -52,15 +64,28 @@ class PeakMemory:
 
     def __init__(self, device: str) -> None:
         self._device = torch.device(device)
+        self._earlier = 0.0
+        self._before = _status("RssAnon")
+        self._begin()
+
+    def resume(self, earlier: float | None) -> None:
+        """Go on from the peak of an earlier attempt, in place of what it took to come to where that one stood."""
+        self._earlier = earlier or 0.0
+        self._begin()
+
+    def _begin(self) -> None:
         if self._device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(self._device)
         else:
-            self._before = _status("RssAnon")
             _reset_peak()
 
     @property
     def mib(self) -> float | None:
         """The peak so far in MiB; None where the system does not tell."""
+        peak = self._peak()
+        return None if peak is None else max(peak, self._earlier)
+
+    def _peak(self) -> float | None:
         if self._device.type == "cuda":
             return torch.cuda.max_memory_allocated(self._device) / MIB
         peak, files = _status("VmHWM"), _status("RssFile")

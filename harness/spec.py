@@ -99,6 +99,15 @@ class Section:
     target: str
 
 
+@dataclass(frozen=True)
+class Executor:
+    """Where runs go. `target` names a class in the shape of `harness.executors.Executor`."""
+
+    name: str
+    target: str
+    summary: str = ""
+
+
 class Outputs:
     """What a task hands over at one point of a run, for metrics to score.
 
@@ -142,6 +151,24 @@ class Context(Protocol):
 
     def report(self, step: int, steps: int, **latest: float) -> None:
         """Tell the user how far the run is, with the latest numbers worth showing."""
+        ...
+
+    def resume(self) -> Any | None:
+        """Return the state that an earlier, unfinished attempt of this run saved last; None where there is none.
+
+        To be called once, when everything (model, optimiser, generators) is built, right before the loop. With the
+        state, the global random streams (Python's, numpy's, torch's on the CPU and on every GPU) and the values
+        scored so far become what they were when it was saved, so that the run ends as it would have then.
+        """
+        ...
+
+    def checkpoint(self, state: Callable[[], Any]) -> None:
+        """Save what `state` returns, where that is due; costs next to nothing where it is not.
+
+        To be called wherever the run could be taken up again, such as after each step of a loop. A state is nested
+        dicts, lists and tuples of tensors, numbers, text and None. It holds all that the task has changed since it
+        was built, but for what `resume` puts back; it is written before this returns, so it may refer to live tensors.
+        """
         ...
 
 

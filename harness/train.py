@@ -76,38 +76,126 @@ def supervised(
     outputs for "train" with `parameters`, `seconds_per_step` and, where the system tells it, `peak_memory` (MiB
     beyond what was held when `memory` was made).
 
+    A run that was broken off goes on after the last step that `context` has saved. What training changes in `model`
+    has to be in its state_dict(), or it does not end as it would have.
+
     Raises Diverged when the training loss is no longer finite, or the validation loss never was.
     """
-    model = model.to(context.device)
+    model = model.to(context.device).train()
     splits = {name: split.to(context.device) for name, split in splits.items()}
-    optimiser = torch.optim.AdamW(parameter_groups(model, recipe), lr=recipe.lr)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _learning_rate_factor(step, recipe))
-    timer = StepTimer(context.device)
-    batches = _batches(splits["train"], recipe, context)
+    training = _Training(model, splits["train"], recipe, context, memory)
     torch.manual_seed(context.seeds.method)  # dropout and the like
-    best, best_step, best_state = math.inf, 0, copy.deepcopy(model.state_dict())
-    for step in range(1, recipe.steps + 1):
-        batch = next(batches)
-        with timer:
-            value = _train_step(model, batch, loss, optimiser)
-            schedule.step()
+    training.resume(context)
+    while training.step < recipe.steps:
+        value = training.advance(loss)
         if not math.isfinite(value):
-            raise Diverged(f"the training loss is {value} at step {step}")
-        context.report(step, recipe.steps, loss=value)
-        if _is_evaluation(step, recipe):
+            raise Diverged(f"the training loss is {value} at step {training.step}")
+        context.report(training.step, recipe.steps, loss=value)
+        if _is_evaluation(training.step, recipe):
             prediction = predict(model, splits["val"], recipe.batch_size)
-            yield Outputs(split="val", step=step, prediction=prediction, target=splits["val"].targets)
-            if (held_out := float(loss(prediction, splits["val"].targets))) < best:
-                best, best_step, best_state = held_out, step, copy.deepcopy(model.state_dict())
-    if best_step == 0:
+            yield Outputs(split="val", step=training.step, prediction=prediction, target=splits["val"].targets)
+            training.choose(float(loss(prediction, splits["val"].targets)))
+        context.checkpoint(training.state)
+    if training.best_step == 0:
         raise Diverged(f"the validation loss was not finite at any of {recipe.evaluations} evaluations")
-    model.load_state_dict(best_state)
+    model.load_state_dict(training.best_model)
     prediction = predict(model, splits["test"], recipe.batch_size)
-    yield Outputs(split="test", step=best_step, prediction=prediction, target=splits["test"].targets)
-    costs: dict[str, Any] = {"parameters": parameter_count(model), "seconds_per_step": timer.seconds_per_step}
+    yield Outputs(split="test", step=training.best_step, prediction=prediction, target=splits["test"].targets)
+    costs: dict[str, Any] = {"parameters": parameter_count(model), "seconds_per_step": training.timer.seconds_per_step}
     if (peak := memory.mib) is not None:
         costs["peak_memory"] = peak
     yield Outputs(split="train", step=recipe.steps, **costs)
+
+
+class _Training:
+    """A model in training, with all that changes from step to step: what a checkpoint has to hold."""
+
+    def __init__(self, model: nn.Module, split: Examples, recipe: Recipe, context: Context, memory: PeakMemory) -> None:
+        self.model = model
+        self.optimiser = torch.optim.AdamW(parameter_groups(model, recipe), lr=recipe.lr)
+        self.schedule = torch.optim.lr_scheduler.LambdaLR(
+            self.optimiser, lambda step: _learning_rate_factor(step, recipe)
+        )
+        self.batches = _Batches(split, recipe.batch_size, context)
+        self.timer = StepTimer(context.device)
+        self.memory = memory
+        self.step = 0
+        self.best_loss, self.best_step, self.best_model = math.inf, 0, copy.deepcopy(model.state_dict())
+
+    def advance(self, loss: Loss) -> float:
+        """Take the next step and return its loss."""
+        batch = next(self.batches)
+        with self.timer:
+            value = _train_step(self.model, batch, loss, self.optimiser)
+            self.schedule.step()
+        self.step += 1
+        return value
+
+    def choose(self, loss: float) -> None:
+        """Keep the model as it is now, where its loss on held-out data is the lowest so far."""
+        if loss < self.best_loss:
+            self.best_loss, self.best_step, self.best_model = loss, self.step, copy.deepcopy(self.model.state_dict())
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "step": self.step,
+            "model": self.model.state_dict(),
+            "best": (self.best_loss, self.best_step, self.best_model),
+            "optimiser": self.optimiser.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "batches": self.batches.state(),
+            "timer": self.timer.state(),
+            "peak_memory": self.memory.mib,
+        }
+
+    def resume(self, context: Context) -> None:
+        """Become what an earlier attempt of the run was, if there was one."""
+        state = context.resume()
+        if state is None:
+            return
+        self.step = state["step"]
+        self.best_loss, self.best_step, best_model = state["best"]
+        self.model.load_state_dict(best_model)
+        self.best_model = copy.deepcopy(self.model.state_dict())  # on the model's device
+        self.model.load_state_dict(state["model"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.schedule.load_state_dict(state["schedule"])
+        self.batches.load(state["batches"])
+        self.timer.load(state["timer"])
+        peak = state["peak_memory"]
+        del state, best_model  # not part of what the run takes
+        self.memory.resume(peak)
+
+
+class _Batches:
+    """Batches for ever, each epoch in a new random order; what does not fill a batch waits for the next epoch."""
+
+    def __init__(self, split: Examples, size: int, context: Context) -> None:
+        if len(split) < size:
+            raise ValueError(f"batch_size {size} is more than the {len(split)} training examples")
+        self._split, self._size, self._device = split, size, context.device
+        self._generator = torch.Generator().manual_seed(context.seeds.order)
+        self._begin_epoch()
+
+    def __next__(self) -> Examples:
+        if self._position + self._size > len(self._split):
+            self._begin_epoch()
+        chosen = self._order[self._position : self._position + self._size]
+        self._position += self._size
+        return self._split[chosen.to(self._device)]
+
+    def _begin_epoch(self) -> None:
+        self._at_beginning = self._generator.get_state()
+        self._order = torch.randperm(len(self._split), generator=self._generator)
+        self._position = 0
+
+    def state(self) -> dict[str, Any]:
+        return {"generator": self._at_beginning, "position": self._position}
+
+    def load(self, state: dict[str, Any]) -> None:
+        self._generator.set_state(state["generator"])
+        self._begin_epoch()
+        self._position = state["position"]
 
 
 def parameter_groups(model: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
@@ -147,17 +235,6 @@ def _train_step(model: nn.Module, batch: Examples, loss: Loss, optimiser: torch.
     value.backward()  # type: ignore[no-untyped-call]
     optimiser.step()
     return value.item()
-
-
-def _batches(split: Examples, recipe: Recipe, context: Context) -> Iterator[Examples]:
-    """Yield batches for ever, each epoch in a new random order; what does not fill a batch waits for the next epoch."""
-    generator = torch.Generator().manual_seed(context.seeds.order)
-    if len(split) < recipe.batch_size:
-        raise ValueError(f"batch_size {recipe.batch_size} is more than the {len(split)} training examples")
-    while True:
-        order = torch.randperm(len(split), generator=generator)
-        for i in range(0, len(split) - recipe.batch_size + 1, recipe.batch_size):
-            yield split[order[i : i + recipe.batch_size].to(context.device)]
 
 
 def _learning_rate_factor(step: int, recipe: Recipe) -> float:

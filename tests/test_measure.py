@@ -59,6 +59,33 @@ def test_timer_of_fewer_steps_than_warm_up():
     assert timed(0.01) >= 0.01
 
 
+def carried_over(*attempts):
+    """Return the seconds per step of a run of several attempts, each with these seconds."""
+    state = {"warm_up": [], "seconds": []}
+    for seconds in attempts:
+        timer = StepTimer("cpu")
+        timer.load(state)
+        for step in seconds:
+            with timer:
+                time.sleep(step)
+        state = timer.state()
+    return timer.seconds_per_step
+
+
+def test_timer_leaves_out_the_warm_up_of_each_attempt():
+    assert carried_over([0.05] * WARM_UP_STEPS + [0.001], [0.05] * WARM_UP_STEPS + [0.001]) < 0.02
+
+
+def test_timer_counts_the_steps_of_earlier_attempts():
+    warm_up = [0.0] * WARM_UP_STEPS
+    assert carried_over([*warm_up, 0.03, 0.03, 0.03], [*warm_up, 0.001]) >= 0.03
+    assert carried_over([*warm_up, 0.03], []) >= 0.03
+
+
+def test_timer_of_attempts_no_longer_than_warm_up():
+    assert carried_over([0.01], [0.01], []) >= 0.01
+
+
 needs_linux = pytest.mark.skipif(measure._status("VmHWM") is None, reason="this system does not tell the peak")
 
 
@@ -83,6 +110,25 @@ def test_peak_does_not_see_what_was_gone_before():
     array = np.ones(2**27, dtype=np.uint8)
     del array
     assert PeakMemory("cpu").mib < 60
+
+
+@needs_linux
+def test_peak_of_an_earlier_attempt_counts_and_what_resuming_took_does_not():
+    memory = PeakMemory("cpu")
+    array = np.ones(2**27, dtype=np.uint8)
+    del array
+    memory.resume(earlier=70.0)
+    assert memory.mib == 70.0
+    array = np.ones(2**27, dtype=np.uint8)
+    del array
+    assert 120 < memory.mib < 200
+
+
+@needs_linux
+def test_peak_of_an_earlier_attempt_that_the_system_did_not_tell():
+    memory = PeakMemory("cpu")
+    memory.resume(earlier=None)
+    assert memory.mib < 60
 
 
 def test_peak_is_absent_where_the_system_does_not_tell(monkeypatch):

@@ -1,7 +1,10 @@
 """The training loop, on models of a few parameters."""
 
 import dataclasses
+import functools
 import math
+import random
+import time
 from collections import Counter
 
 import numpy as np
@@ -13,6 +16,7 @@ from harness import train
 from harness.errors import Diverged
 from harness.measure import PeakMemory
 from harness.spec import Seeds
+from harness.testing import interrupted
 from harness.train import Examples, Recipe, parameter_groups, predict, splits, supervised
 
 
@@ -25,6 +29,12 @@ class Context:
 
     def report(self, step, steps, **latest):
         self.reports.append((step, steps, latest))
+
+    def resume(self):
+        return None
+
+    def checkpoint(self, state):
+        pass
 
 
 class Constant(nn.Module):
@@ -352,3 +362,159 @@ def test_examples_are_sliced_together():
     part = both[torch.tensor([3, 1])]
     assert [tensor.tolist() for tensor in (*part.inputs, part.targets)] == [[3, 1], [30, 10], [300, 100]]
     assert len(both[1:]) == 3
+
+
+class Hard(nn.Module):
+    """A model with all that is hard to take up again: noise from every global stream, a running buffer, complex and
+    shared parameters, and groups of their own."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Linear(1, 8)
+        self.norm = nn.BatchNorm1d(8)
+        self.dropout = nn.Dropout(0.5)
+        self.phase = nn.Parameter(torch.randn(8, dtype=torch.complex64))
+        self.asking = Asking()
+        self.last = nn.Linear(8, 1)
+        self.tied = self.last
+
+    def forward(self, x):
+        h = self.dropout(self.norm(self.first(x) * self.phase.abs()) + (self.phase * self.phase).real)
+        if self.training:
+            h = h + random.gauss(0.0, 0.1) + 0.1 * float(np.random.standard_normal())
+        asked = self.asking.slow.sum() + (self.asking.fast - 1).sum() + self.asking.plain.sum()
+        return self.last(h) * (1 + asked) + self.tied(h)
+
+
+HARD = {"train": examples(*[math.sin(i) for i in range(10)]), "val": DATA["val"], "test": DATA["test"]}
+STEPS = 9
+EACH_STEP = Recipe(steps=STEPS, batch_size=3, lr=0.05, evaluations=STEPS)
+
+
+def hard(recipe, context):
+    """Begin as a run does: the surroundings from their seed, whatever the streams gave before."""
+    torch.manual_seed(context.seeds.init)
+    random.seed(context.seeds.init)
+    np.random.seed(context.seeds.init % 2**32)
+    return supervised(Hard(), HARD, mse, recipe, context, PeakMemory("cpu"))
+
+
+def predictions(outputs):
+    return {(one.split, one.step): one.values["prediction"] for one in outputs if one.split != "train"}
+
+
+def equal(found, expected):
+    return found.keys() == expected.keys() and all(torch.equal(found[key], expected[key]) for key in expected)
+
+
+@functools.cache
+def straight(evaluations):
+    return predictions(
+        interrupted(functools.partial(hard, dataclasses.replace(EACH_STEP, evaluations=evaluations)), at=None)
+    )
+
+
+@pytest.mark.parametrize("evaluations", [STEPS, 4, 1])
+@pytest.mark.parametrize("at", range(1, STEPS + 1))
+def test_run_that_was_broken_off_ends_as_it_would_have(at, evaluations):
+    """An epoch has three steps: broken off are its beginning, middle and end, steps with an evaluation and without."""
+    recipe = dataclasses.replace(EACH_STEP, evaluations=evaluations)
+    assert equal(predictions(interrupted(functools.partial(hard, recipe), at=at)), straight(evaluations))
+
+
+def test_every_step_of_the_hard_model_counts():
+    """Otherwise the test above could not fail."""
+    found = straight(STEPS)
+    assert len({tuple(found["val", step].flatten().tolist()) for step in range(1, STEPS + 1)}) == STEPS
+
+
+def resumed(training, steps, at):
+    """Return the outputs of `training`, a function of a model, broken off at step `at`."""
+    recipe = dataclasses.replace(RECIPE, steps=steps, evaluations=steps)
+
+    def run(context):
+        return supervised(training(), DATA, mse, recipe, context, PeakMemory("cpu"))
+
+    return interrupted(run, at=at)
+
+
+def test_chosen_checkpoint_is_taken_up_too():
+    """Validation is best long before the run is broken off, and gets worse to its end."""
+    whole, broken = (resumed(Constant, 20, at) for at in (None, 15))
+    (test,) = of(broken, "test")
+    assert test.step == of(whole, "test")[0].step < 15
+    assert equal(predictions(broken), predictions(whole))
+
+
+def test_costs_cover_all_attempts():
+    class Slow(Constant):
+        delay = iter([0.0] * 3 + [0.02] * 3 + [0.0] * 6)
+
+        def forward(self, x):
+            time.sleep(next(self.delay) if self.training else 0.0)
+            return super().forward(x)
+
+    costs = resumed(Slow, 6, at=6)[-1].values
+    assert costs["seconds_per_step"] >= 0.02
+    assert costs["parameters"] == 1
+
+
+def test_peak_memory_goes_on_from_that_of_the_attempt_before():
+    class Memory:
+        mib = 7.0
+
+        def resume(self, earlier):
+            self.mib = earlier + 1.0
+
+    def run(context):
+        return supervised(Constant(), DATA, mse, RECIPE, context, Memory())
+
+    assert interrupted(run, at=None)[-1].values["peak_memory"] == 7.0
+    assert interrupted(run, at=3)[-1].values["peak_memory"] == 8.0
+
+
+def test_model_trains_in_training_mode_from_the_first_step_on():
+    model = Constant().eval()
+    outputs = resumed(lambda: model, 4, at=2)
+    assert of(outputs, "test")
+    assert [training for inputs, training in model.calls if len(inputs) == 4] == [True] * 4
+
+
+def test_finished_training_is_not_repeated():
+    model = Constant()
+    resumed(lambda: model, 5, at=5)
+    assert len([inputs for inputs, training in model.calls if training]) == 5
+
+
+class Counted(Context):
+    def __init__(self):
+        super().__init__()
+        self.offered = []
+
+    def checkpoint(self, state):
+        self.offered.append(state()["step"])
+
+
+def test_state_is_offered_after_each_step_and_its_evaluation():
+    context = Counted()
+    steps = [
+        (one.split, list(context.offered))
+        for one in supervised(
+            Constant(), DATA, mse, dataclasses.replace(RECIPE, steps=4, evaluations=2), context, PeakMemory("cpu")
+        )
+    ]
+    assert steps[:2] == [("val", [1]), ("val", [1, 2, 3])]
+    assert context.offered == [1, 2, 3, 4]
+
+
+def test_state_holds_the_chosen_model_apart_from_the_live_one():
+    kept = []
+
+    class Keeps(Context):
+        def checkpoint(self, state):
+            kept.append(state())
+
+    trained(recipe=dataclasses.replace(RECIPE, steps=6, evaluations=1), context=Keeps())
+    live = {kept[-1]["model"]["value"].data_ptr()}
+    assert kept[0]["best"][2]["value"].data_ptr() not in live
+    assert kept[0]["best"][2]["value"].item() == 0.0

@@ -7,6 +7,7 @@ for every method. A method may refuse one of its two forms with ValueError unles
 Equalities are measured in float64, as the largest difference relative to the largest output.
 """
 
+import functools
 import io
 import math
 from collections.abc import Callable, Iterator
@@ -14,6 +15,11 @@ from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
+
+from harness import Context, Outputs
+from harness.measure import PeakMemory
+from harness.testing import interrupted
+from harness.train import Examples, Recipe, supervised
 
 Build = Callable[..., nn.Module]
 
@@ -86,6 +92,20 @@ def check_state_dict_round_trip(build: Build) -> None:
             fresh.load_state_dict(torch.load(file, weights_only=True))
             error = _difference(fresh(x), expected)
             assert error <= ROUNDING, f"{form}: outputs before saving and after loading differ by {error:.1e}"
+
+
+def check_resumes(build: Build) -> None:
+    """Four steps of training give bit-identical predictions when they are broken off after two and taken up again."""
+    for form, _ in _forms(build):
+        with _seeded(0), _deterministic():
+            run = functools.partial(_trained, build, form)
+            straight, resumed = interrupted(run, at=None), interrupted(run, at=2)
+        for expected, actual in zip(straight[:-1], resumed[:-1], strict=True):  # the last are the costs
+            error = _difference(actual.values["prediction"], expected.values["prediction"])
+            assert error == 0, (
+                f"{form}: predictions at step {expected.step} of a training that was taken up after step 2 differ by "
+                f"{error:.1e}; what training changes has to be in state_dict()"
+            )
 
 
 def check_deterministic(build: Build) -> None:
@@ -231,6 +251,16 @@ def _widened(layer: nn.Module) -> nn.Module:
     return layer
 
 
+def _trained(build: Build, form: str, context: Context) -> Iterator[Outputs]:
+    """Train a small model around a layer; three batches make an epoch, so that the second is in the middle of one."""
+    torch.manual_seed(context.seeds.init)
+    model = nn.Sequential(nn.Dropout(), dict(_forms(build))[form], nn.Linear(D_MODEL, 1))
+    examples = Examples((_noise(10, L_MAX, D_MODEL),), _noise(10, L_MAX, 1, seed=1))
+    recipe = Recipe(steps=4, batch_size=3, lr=0.01, evaluations=4)
+    splits = {"train": examples, "val": examples[:3], "test": examples[3:]}
+    return supervised(model, splits, nn.functional.mse_loss, recipe, context, PeakMemory(context.device))
+
+
 def _effect(layer: nn.Module, x: Tensor, source: int, target: int) -> float:
     """Return by how much a change of input `source` changes output `target`, relative to the largest output."""
     changed = x.clone()
@@ -257,6 +287,17 @@ def _seeded(seed: int) -> Iterator[None]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         yield
+
+
+@contextmanager
+def _deterministic() -> Iterator[None]:
+    """Let torch use only deterministic algorithms inside the block, as runs do."""
+    before = torch.are_deterministic_algorithms_enabled()
+    torch.use_deterministic_algorithms(True)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before)
 
 
 @contextmanager

@@ -1,12 +1,14 @@
 """The identities of LSSL: three equal views, the structured LegS matrix, discretisation, and LSSL-fixed's cache."""
 
 import copy
+import functools
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from bench_sequence.checks import check_resumes
 from bench_sequence.lssl import LSSL, discretise, krylov
 
 
@@ -263,3 +265,8 @@ def test_bad_arguments_are_refused():
         LSSL(d_model=2, l_max=4, causal=True, channels=0)
     with pytest.raises(ValueError, match="causal"):
         LSSL(d_model=2, l_max=4, causal=False).step(torch.randn(1, 2))
+
+
+def test_fixed_layer_in_training_can_be_taken_up_again():
+    """Its cached powers are in no checkpoint."""
+    check_resumes(functools.partial(LSSL, trainable=False))
