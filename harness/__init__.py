@@ -1,7 +1,8 @@
 """bench: run, measure and compare deep-learning methods.
 
-What a plugin needs is here; `harness.train`, `harness.data`, `harness.measure`, `harness.results` and
-`harness.testing` are public too. Everything else is private to the core.
+What a plugin needs is here; `harness.train`, `harness.data`, `harness.download`, `harness.archive`, `harness.measure`,
+`harness.results` and `harness.testing` are public too, as are `harness.executors` and `harness.worker` for executors.
+Everything else is private to the core.
 """
 
 from harness.errors import BenchError, Skip
@@ -10,6 +11,7 @@ from harness.spec import (
     Build,
     Context,
     Dataset,
+    Executor,
     Family,
     Method,
     Metric,
@@ -24,6 +26,7 @@ __all__ = [
     "Build",
     "Context",
     "Dataset",
+    "Executor",
     "Family",
     "Method",
     "Metric",

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from harness import Metric, Section, hookimpl
+from harness import Executor, Metric, Section, hookimpl
 
 
 @hookimpl
@@ -25,3 +25,9 @@ def bench_sections() -> Iterator[Section]:
     yield Section("Leaderboards", "harness.report.sections:leaderboards")
     yield Section("Runs that did not succeed", "harness.report.sections:failures")
     yield Section("Provenance", "harness.report.sections:provenance")
+
+
+@hookimpl
+def bench_executors() -> Iterator[Executor]:
+    """Contribute the executor of this machine."""
+    yield Executor("local", "harness.executors.local:Local", summary="this machine, each run in a process of its own")

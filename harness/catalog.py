@@ -7,7 +7,7 @@ an error that names both.
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +17,8 @@ import pluggy
 
 from harness import hookspecs
 from harness.errors import BenchError, CatalogError, did_you_mean
-from harness.spec import Dataset, Family, Method, Metric, Section, Task
+from harness.spec import Dataset, Executor, Family, Method, Metric, Section, Task
+from harness.text import NAME_RULE, is_name, one_line
 
 CORE = "bench-harness"
 
@@ -50,6 +51,7 @@ class Catalog:
     metrics: Mapping[str, Metric] = field(default_factory=dict)
     datasets: Mapping[str, Dataset] = field(default_factory=dict)
     sections: Mapping[str, Section] = field(default_factory=dict)
+    executors: Mapping[str, Executor] = field(default_factory=dict)
     suites: Mapping[str, Path] = field(default_factory=dict)
     owners: Mapping[tuple[str, str], Plugin] = field(default_factory=dict)
 
@@ -82,6 +84,7 @@ _CONTRIBUTIONS = {
     "metrics": _Contribution("bench_metrics", Metric, lambda item: item.name),
     "datasets": _Contribution("bench_datasets", Dataset, lambda item: item.name),
     "sections": _Contribution("bench_sections", Section, lambda item: item.name),
+    "executors": _Contribution("bench_executors", Executor, lambda item: item.name),
     "suites": _Contribution("bench_suites", Path, lambda item: item.stem),
 }
 
@@ -135,11 +138,13 @@ def _load(
         registered = manager.register(module, name=f"{known['distribution']}:{entry_point.name}")
         manager.check_pending()
         contributed = [(kind, c.name(item), item) for kind, c in _CONTRIBUTIONS.items() for item in _call(module, c)]
+        for kind, name, item in contributed:
+            _check_names(kind, name, item)
     except (Exception, SystemExit) as error:
         if registered is not None:
             manager.unregister(name=registered)
         reason = str(error) if isinstance(error, BenchError) else f"{type(error).__name__}: {error}"
-        return Plugin(entry_point.name, **known, module=entry_point.value, reason=" ".join(reason.split())), []
+        return Plugin(entry_point.name, **known, module=entry_point.value, reason=one_line(reason)), []
     return Plugin(entry_point.name, **known, module=entry_point.value), contributed
 
 
@@ -153,6 +158,23 @@ def _call(module: Any, contribution: _Contribution) -> Iterable[Any]:
         if not isinstance(item, contribution.kind):
             raise CatalogError(f"{contribution.hook} gave {item!r}, not a {contribution.kind.__name__}")
         yield item
+
+
+def _check_names(kind: str, name: str, item: Any) -> None:
+    """Raise CatalogError where a contribution brings a name that breaks the rule."""
+    for what, brought in _names(kind, name, item):
+        if not is_name(brought):
+            raise CatalogError(f"the {kind[:-1]} {name!r} brings the {what} {brought!r}: {NAME_RULE}")
+
+
+def _names(kind: str, name: str, item: Any) -> Iterator[tuple[str, str]]:
+    """Yield the names that a contribution brings, with what each is. A section's is a heading, which is free text."""
+    if kind != "sections":
+        yield "name", name
+    if kind in ("methods", "tasks"):
+        yield "family", item.family.name
+        traits = item.traits if kind == "methods" else item.requires
+        yield from (("trait", trait) for trait in (*item.family.traits, *traits))
 
 
 def _check_families(found: Mapping[str, Mapping[str, Any]], owners: Mapping[tuple[str, str], Plugin]) -> None:

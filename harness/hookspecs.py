@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pluggy
 
-from harness.spec import Dataset, Method, Metric, Section, Task
+from harness.spec import Dataset, Executor, Method, Metric, Section, Task
 
 if TYPE_CHECKING:
     from harness.plan import Run
@@ -53,8 +53,13 @@ def bench_suites() -> Iterable[Path]:  # type: ignore[empty-body]
 
 
 @hookspec
+def bench_executors() -> Iterable[Executor]:  # type: ignore[empty-body]
+    """Contribute executors: `bench run --executor NAME` gives one the runs of a suite."""
+
+
+@hookspec
 def bench_run_started(run: Run) -> None:
-    """Observe that a run starts, in the process of `bench run`. An exception here ends nothing: it is reported."""
+    """Observe that a run starts, once for each attempt at it. An exception here ends nothing: it is reported."""
 
 
 @hookspec

@@ -50,6 +50,7 @@ class Run:
     seed: int
     device: str
     cpus: int
+    gpus: int
     source: str  # digest of the code of method, task, metrics and data sets
     task_source: str  # likewise without the method
     libraries: Mapping[str, str]
@@ -67,12 +68,13 @@ class _Cell:
     metrics: tuple[str, ...] = ()
 
 
-def plan(suite: Suite, catalog: Catalog, *, device: str, hardware: str) -> list[Run]:
+def plan(suite: Suite, catalog: Catalog, *, hardware: str, lack: str = "") -> list[Run]:
     """Expand a suite, seeds outermost, so that a suite that is cut short holds whole seeds first.
 
     Args:
-        device: the device that runs use, "cpu" or "cuda".
+        suite: its device is "cpu" or "cuda", no longer "auto".
         hardware: the fingerprint of this machine.
+        lack: the reason for which nothing of the suite can be run here, if there is one.
 
     Raises SuiteError, with file and line, for an unknown name or parameter, a wrong type, or a method or task
     that meets nothing.
@@ -81,7 +83,7 @@ def plan(suite: Suite, catalog: Catalog, *, device: str, hardware: str) -> list[
     methods = [cell for entry in suite.methods for cell in _cells(suite, catalog, "method", entry)]
     _check_pairing(suite, catalog)
     runs = [
-        _run(suite, catalog, method, task, seed, device, hardware)
+        _run(suite, catalog, method, task, seed, hardware, lack)
         for seed, task, method in itertools.product(suite.seeds, tasks, methods)
         if task.spec.family == method.spec.family
     ]
@@ -194,7 +196,7 @@ def _check_distinct(suite: Suite, runs: list[Run]) -> None:
         seen.add(run.id)
 
 
-def _run(suite: Suite, catalog: Catalog, method: _Cell, task: _Cell, seed: int, device: str, hardware: str) -> Run:
+def _run(suite: Suite, catalog: Catalog, method: _Cell, task: _Cell, seed: int, hardware: str, lack: str) -> Run:
     method_spec: Method = method.spec
     task_spec: Task = task.spec
     metrics = {name: catalog.find("metric", name) for name in task.metrics}
@@ -213,11 +215,12 @@ def _run(suite: Suite, catalog: Catalog, method: _Cell, task: _Cell, seed: int, 
         "metrics": {name: metric.target for name, metric in metrics.items()},
         "datasets": datasets,
         "seed": seed,
-        "device": device,
+        "device": suite.hardware.device,
         "cpus": suite.hardware.cpus,
+        "gpus": suite.hardware.gpus,
         "source": source.digest(*targets),
         "libraries": source.libraries(*targets),
-        "skip": f"the task needs {', '.join(missing)}, which the method does not claim" if missing else "",
+        "skip": f"the task needs {', '.join(missing)}, which the method does not claim" if missing else lack,
     }
     return Run(
         **facts,

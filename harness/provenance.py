@@ -11,11 +11,22 @@ import platform
 import re
 import shutil
 import subprocess
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from harness.errors import DeviceError
+from harness.suite import Device
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """An NVIDIA GPU. `memory` is in bytes."""
+
+    index: int
+    uuid: str
+    name: str
+    memory: int
 
 
 @cache
@@ -23,12 +34,33 @@ def hardware() -> dict[str, Any]:
     """Return what this machine is, by models and sizes: nothing that changes from one minute to the next."""
     return {
         "cpu": _cpu_model(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": len(cores()),
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30),
-        "gpus": gpus(),
+        "gpus": [gpu.name for gpu in gpus()],
         "machine": platform.machine(),
         "system": platform.system(),
     }
+
+
+@cache
+def cores() -> list[int]:
+    """Return the numbers of the cores that this process may use: not more than its container's quota, at least one."""
+    mine = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        return mine[: max(1, int(quota) // int(period))]
+    except (OSError, ValueError):  # no such limit here
+        return mine
+
+
+@cache
+def memory() -> int:
+    """Return how many bytes of memory there are for this process: those of the machine, or its container's limit."""
+    physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    try:
+        return min(physical, int(Path("/sys/fs/cgroup/memory.max").read_text()))
+    except (OSError, ValueError):  # no such limit here
+        return physical
 
 
 @cache
@@ -44,27 +76,46 @@ def fingerprint(facts: dict[str, Any]) -> str:
 
 
 @cache
-def gpus() -> list[str]:
-    """Return the models of the NVIDIA GPUs of this machine, asked of the driver and not of torch."""
+def gpus() -> list[Gpu]:
+    """Return the NVIDIA GPUs that this process may use, asked of the driver and not of torch.
+
+    $CUDA_VISIBLE_DEVICES, by numbers, UUIDs or their beginnings, restricts them as it does for CUDA: what follows a
+    name of no GPU does not count.
+    """
     if shutil.which("nvidia-smi") is None:
         return []
-    command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
+    command = ["nvidia-smi", "--query-gpu=index,uuid,name,memory.total", "--format=csv,noheader,nounits"]
     try:
-        answer = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
-    except (OSError, subprocess.TimeoutExpired):
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout
+    except (OSError, ValueError, subprocess.SubprocessError):
         return []
-    return [line.strip() for line in answer.stdout.splitlines() if line.strip()] if answer.returncode == 0 else []
+    lines = [[part.strip() for part in line.split(",")] for line in answer.splitlines()]
+    found = [_gpu(*line) for line in lines if len(line) == 4 and line[0].isdecimal()]  # others are messages
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return found if visible is None else _visible(found, [part.strip() for part in visible.split(",")])
 
 
-def resolve_device(wanted: str) -> str:
-    """Return "cpu" or "cuda" for "cpu", "cuda" or "auto". Raises DeviceError where it is not to be had here."""
-    lack = _why_no_cuda() if wanted != "cpu" else ""
-    if wanted == "cuda" and lack:
-        raise DeviceError(f"device 'cuda' is not available on this machine: {lack}; use --device cpu")
-    return "cuda" if wanted != "cpu" and not lack else "cpu"
+def _gpu(index: str, uuid: str, name: str, mib: str) -> Gpu:
+    return Gpu(int(index), uuid, name, int(mib) * 2**20 if mib.isdecimal() else 0)
 
 
-def _why_no_cuda() -> str:
+def _visible(found: list[Gpu], names: list[str]) -> list[Gpu]:
+    visible = []
+    for name in names:
+        named = [gpu for gpu in found if name == str(gpu.index) or (name[:4] == "GPU-" and gpu.uuid.startswith(name))]
+        if len(named) != 1:
+            break
+        visible += named
+    return [gpu for gpu in found if gpu in visible]
+
+
+def resolve_device(wanted: Device) -> Device:
+    """Return "cuda" for "auto" where there is a GPU and a torch that can use it, and "cpu" for it otherwise."""
+    return wanted if wanted != "auto" else "cpu" if why_no_cuda() else "cuda"
+
+
+def why_no_cuda() -> str:
+    """Return why CUDA cannot be used on this machine, or nothing where it can."""
     if not gpus():
         return "no NVIDIA GPU was found"
     return "" if _torch_has_cuda() else "the installed torch is built without CUDA"

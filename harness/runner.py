@@ -2,87 +2,132 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import importlib
 import json
 import logging
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import pluggy
 
 from harness import provenance, store
+from harness.backlog import Backlog, Stop
 from harness.catalog import Catalog
-from harness.executors import Ended, Event, Started, local
+from harness.claims import Claims
+from harness.errors import DeviceError
+from harness.executors import Ended, Event, Executor, Setting, Started
+from harness.ledger import Ledger
 from harness.plan import Run, plan, select
 from harness.scoring import Value
-from harness.suite import Suite
-from harness.worker import Outcome
+from harness.suite import Hardware, Suite
+from harness.text import one_line
+from harness.worker import Attempt, Outcome
 
 _log = logging.getLogger("bench")
 
 Observe = Callable[[Event], None]
+Events = Generator[Event, None, None]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a user may say beside the suite; what is None is as the suite says.
+
+    Args:
+        results: the folder under which each suite has its own.
+        executor: the name of the executor.
+        jobs: at most so many runs at a time; None for as many as there is room for.
+        device, memory (bytes), gpu_memory (bytes), time_limit (seconds): of one run.
+        selected: expressions as `harness.plan.select` takes them.
+        retry: how many more attempts a run gets whose process was killed or ran out of memory.
+        checkpoint: seconds between two checkpoints of a run.
+    """
+
+    results: Path = Path("results")
+    executor: str = "local"
+    jobs: int | None = None
+    device: str | None = None
+    memory: int | None = None
+    gpu_memory: int | None = None
+    time_limit: float | None = None
+    selected: tuple[str, ...] = ()
+    retry: int = 0
+    checkpoint: float = 60.0
 
 
 @dataclass(frozen=True)
 class Job:
-    """A planned suite and where its results go."""
+    """A planned suite, what runs it, and where its results go."""
 
     suite: Suite
     catalog: Catalog
     runs: list[Run]
     folder: Path
-    jobs: int
-
-    def ended(self) -> dict[str, tuple[str, int]]:
-        """Return the status and number of the last stored attempt of each run."""
-        if not self.folder.exists():
-            return {}
-        table = store.read(self.folder).select(["run", "status", "attempt"]).to_pydict()
-        attempts = sorted(zip(table["run"], table["attempt"], table["status"], strict=True))
-        return {run: (status, attempt) for run, attempt, status in attempts}
+    executor: Executor
+    ledger: Ledger
+    retry: int
 
     def waiting(self) -> list[Run]:
         """Return the runs that are not done: those never run, and those whose last attempt did not succeed."""
-        ended = self.ended()
-        return [run for run in self.runs if ended.get(run.id, ("", 0))[0] not in ("done", "skipped")]
+        self.ledger.refresh()
+        return [run for run in self.runs if self.ledger.last(run.id).status not in ("done", "skipped")]
 
 
-def prepare(
-    suite: Suite,
-    catalog: Catalog,
-    *,
-    results: Path,
-    jobs: int | None = None,
-    device: str | None = None,
-    selected: Iterable[str] = (),
-) -> Job:
-    """Plan a suite on this machine.
+def prepare(suite: Suite, catalog: Catalog, options: Options) -> Job:
+    """Plan a suite, and find out whether it can be run here.
 
-    Args:
-        results: the folder under which the suite has its own.
-        jobs: how many runs at a time; by default as many as the cores allow, and one where a GPU does the work.
-        device: overrides the suite's device.
-        selected: expressions as `harness.plan.select` takes them.
-
-    Raises BenchError (SuiteError, DeviceError) before anything is written.
+    Raises BenchError (SuiteError, CatalogError, DeviceError) before anything is written.
     """
-    resolved = provenance.resolve_device(device or suite.hardware.device)
-    hardware = provenance.fingerprint(provenance.hardware())
-    runs = select(plan(suite, catalog, device=resolved, hardware=hardware), selected)
-    cores = provenance.hardware()["cores"]
-    fitting = 1 if resolved == "cuda" else max(1, cores // suite.hardware.cpus)
-    return Job(suite, catalog, runs, results / suite.name, jobs or fitting)
+    given = {"device": options.device, "memory": options.memory, "gpu_memory": options.gpu_memory}
+    asked: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
+    hardware = _resolved(dataclasses.replace(suite.hardware, **asked))
+    limit = suite.time_limit if options.time_limit is None else options.time_limit
+    suite, folder = dataclasses.replace(suite, hardware=hardware, time_limit=limit), options.results / suite.name
+    executor = _executor(suite, catalog, options, folder)
+    lack = executor.lack
+    if lack and asked:
+        raise DeviceError(f"{lack}; give another {' or '.join('--' + key.replace('_', '-') for key in asked)}")
+    fingerprint = provenance.fingerprint(provenance.hardware())
+    runs = select(plan(suite, catalog, hardware=fingerprint, lack=lack), options.selected)
+    return Job(suite, catalog, runs, folder, executor, Ledger(folder), options.retry)
 
 
-def run(job: Job, observe: Observe) -> None:
+def _resolved(hardware: Hardware) -> Hardware:
+    """Return hardware with a device that is not "auto", and with GPUs just where that device is "cuda"."""
+    device = provenance.resolve_device(hardware.device)
+    gpus, gpu_memory = (max(1, hardware.gpus), hardware.gpu_memory) if device == "cuda" else (0, None)
+    return dataclasses.replace(hardware, device=device, gpus=gpus, gpu_memory=gpu_memory)
+
+
+def _executor(suite: Suite, catalog: Catalog, options: Options, folder: Path) -> Executor:
+    module, _, attribute = catalog.find("executor", options.executor).target.partition(":")
+    targets = [catalog.find("method", entry.name).target for entry in suite.methods if entry.name in catalog.methods]
+    targets += [catalog.find("task", entry.name).target for entry in suite.tasks if entry.name in catalog.tasks]
+    setting = Setting(
+        hardware=suite.hardware,
+        time_limit=suite.time_limit,
+        jobs=options.jobs,
+        pack=suite.pack,
+        checkpoint=options.checkpoint,
+        folder=folder,
+        modules=tuple(sorted({target.partition(":")[0] for target in targets})),
+    )
+    executor: Executor = getattr(importlib.import_module(module), attribute)(setting)
+    return executor
+
+
+def run(job: Job, observe: Observe, stop: Stop) -> None:
     """Publish what dead sessions have left, run what is still to run, and tell `observe` of every event.
 
-    Each run is on disk before its Ended is observed. When this is interrupted, by Ctrl-C or an error, running
-    processes are ended, what is finished is published, and the exception goes on.
+    Each run is on disk before its Ended is observed. Once `stop` is requested, and where an error ends this, running
+    processes are ended, and what is finished is published.
     """
     store.publish_abandoned(job.folder)
     waiting = job.waiting()
@@ -90,22 +135,36 @@ def run(job: Job, observe: Observe) -> None:
         return
     session = store.open_session(job.folder, _header(job))
     try:
-        _run_all(job, waiting, session, observe)
+        claims = Claims(job.folder, session.journal)
+        backlog = partial(Backlog, ledger=job.ledger, claims=claims, stop=stop, retry=job.retry, passed=observe)
+        # Both before anything runs: what other sessions end from here on is not to be done again.
+        skips, others = (backlog([run for run in waiting if bool(run.skip) == is_skip]) for is_skip in (True, False))
+        _follow(job, _skip(skips), skips, session, observe)
+        if others.waiting:
+            _follow(job, job.executor.execute(others), others, session, observe)
     finally:
         session.close()
 
 
-def _run_all(job: Job, waiting: list[Run], session: store.Session, observe: Observe) -> None:
-    ended, hooks = job.ended(), job.catalog.manager.hook
-    for event in _events(job, waiting):
-        if isinstance(event, Started):
-            _tell(hooks.bench_run_started, run=event.run)
-        elif isinstance(event, Ended):
-            attempt = ended.get(event.run.id, ("", 0))[1] + 1
-            rows = session.append(_common(event.run, event.outcome, attempt), _values(event.run, event.outcome.values))
-            told = {"status": event.outcome.status, "reason": event.outcome.reason, "rows": rows}
-            _tell(hooks.bench_run_finished, run=event.run, **told)
-        observe(event)
+def _skip(backlog: Backlog) -> Events:
+    while not backlog.stopping and (attempt := backlog.take()):
+        yield Ended(attempt, Outcome("skipped", attempt.run.skip, [], datetime.now(UTC), 0.0))
+
+
+def _follow(job: Job, events: Events, backlog: Backlog, session: store.Session, observe: Observe) -> None:
+    """Store what ends, and tell everyone."""
+    hooks = job.catalog.manager.hook
+    with contextlib.closing(events):
+        for event in events:
+            if isinstance(event, Started):
+                _tell(hooks.bench_run_started, run=event.attempt.run)
+            elif isinstance(event, Ended):
+                run, outcome = event.attempt.run, event.outcome
+                rows = session.append(_common(event.attempt, outcome), _values(run, outcome.values))
+                backlog.ended(event.attempt, outcome.status)
+                told = {"status": outcome.status, "reason": outcome.reason, "rows": rows}
+                _tell(hooks.bench_run_finished, run=run, **told)
+            observe(event)
 
 
 def _tell(hook: pluggy.HookCaller, **what: Any) -> None:
@@ -113,17 +172,12 @@ def _tell(hook: pluggy.HookCaller, **what: Any) -> None:
     try:
         hook(**what)
     except Exception as error:
-        _log.warning("a plugin failed in %s: %s: %s", hook.name, type(error).__name__, error)
+        _log.warning("a plugin failed in %s: %s: %s", hook.name, type(error).__name__, one_line(str(error)))
 
 
-def _events(job: Job, waiting: list[Run]) -> Iterable[Event]:
-    for run in (run for run in waiting if run.skip):
-        yield Ended(run, Outcome("skipped", run.skip, [], datetime.now(UTC), 0.0))
-    yield from local.execute([run for run in waiting if not run.skip], jobs=job.jobs, logs=job.folder / store.LOGS)
-
-
-def _common(run: Run, outcome: Outcome, attempt: int) -> dict[str, Any]:
-    """Return the columns that all rows of a run share."""
+def _common(attempt: Attempt, outcome: Outcome) -> dict[str, Any]:
+    """Return the columns that all rows of an attempt share."""
+    run = attempt.run
     return {
         "suite": run.suite,
         "run": run.id,
@@ -137,16 +191,23 @@ def _common(run: Run, outcome: Outcome, attempt: int) -> dict[str, Any]:
         "seed": run.seed,
         "status": outcome.status,
         "reason": outcome.reason,
-        "attempt": attempt,
+        "attempt": attempt.number,
         "started_at": outcome.started_at.isoformat(),
         "seconds": outcome.seconds,
         "device": run.device,
-        "hardware": provenance.fingerprint(provenance.hardware()),
-        "environment": provenance.fingerprint(provenance.environment()),
+        **_here(),
         "source": run.source,
         "task_source": run.task_source,
         "libraries": json.dumps(run.libraries, sort_keys=True),
         "data": outcome.data,
+    }
+
+
+@cache
+def _here() -> dict[str, str]:
+    return {
+        "hardware": provenance.fingerprint(provenance.hardware()),
+        "environment": provenance.fingerprint(provenance.environment()),
         "host": socket.gethostname(),
     }
 

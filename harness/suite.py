@@ -3,7 +3,8 @@
 One file, no include, no inheritance, no interpolation:
 
     title: State-space models on a laptop
-    hardware: {device: cpu, cpus: 1}      # cpus: cores of one run
+    hardware: {device: cpu, cpus: 1, memory: 2GiB}   # what one run gets; it is ended when it takes more memory
+    time_limit: 30min                                # after which a run is ended
     seeds: [0, 1, 2]
     tasks:
       - digits                            # a task with its defaults
@@ -18,14 +19,16 @@ One file, no include, no inheritance, no interpolation:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from harness import document
+from harness import document, units
 from harness.document import Document, Place, describe
 from harness.errors import SuiteError, did_you_mean
 from harness.spec import JSON
+from harness.text import NAME_RULE, is_name
 
 Device = Literal["cpu", "cuda", "auto"]
 DEVICES: tuple[Device, ...] = ("cpu", "cuda", "auto")
@@ -33,10 +36,13 @@ DEVICES: tuple[Device, ...] = ("cpu", "cuda", "auto")
 
 @dataclass(frozen=True)
 class Hardware:
-    """What one run needs: a device and a number of CPU cores."""
+    """What one run gets. Sizes are in bytes; None means that none is asked for and none enforced."""
 
     device: Device = "cpu"
-    cpus: int = 1
+    cpus: int = 1  # cores
+    memory: int | None = None  # resident
+    gpus: int = 0  # where the device turns out to be "cuda"
+    gpu_memory: int | None = None  # of each GPU
 
 
 @dataclass(frozen=True)
@@ -58,13 +64,15 @@ class Suite:
     title: str
     description: str
     hardware: Hardware
+    time_limit: float | None  # of one run, in seconds
+    pack: int  # how many runs share a process, one after the other
     seeds: tuple[int, ...]
     tasks: tuple[Entry, ...]
     methods: tuple[Entry, ...]
     document: Document
 
 
-_KEYS = ("title", "description", "hardware", "seeds", "tasks", "methods")
+_KEYS = ("title", "description", "hardware", "time_limit", "pack", "seeds", "tasks", "methods")
 
 
 def read_suite(path: Path) -> Suite:
@@ -72,20 +80,32 @@ def read_suite(path: Path) -> Suite:
     if path.is_dir():
         raise SuiteError("is a folder; name a suite file", path=path)
     source = document.read(path)
+    name = suite_name(path)
     top = source.mapping({} if source.data is None else source.data, _KEYS)
     for key in ("tasks", "methods"):
         if not top.get(key):
             raise source.error(f"a suite needs '{key}': a list of at least one", key)
     return Suite(
-        name=path.stem,
-        title=_text(source, top, "title") or path.stem,
+        name=name,
+        title=_text(source, top, "title") or name,
         description=_text(source, top, "description"),
         hardware=_hardware(source, top.get("hardware", {})),
+        time_limit=_quantity(source, top, units.duration, "time_limit"),
+        pack=_count(source, top, "pack", default=1),
         seeds=_seeds(source, top.get("seeds", [0])),
         tasks=_entries(source, "task", top["tasks"]),
         methods=_entries(source, "method", top["methods"]),
         document=source,
     )
+
+
+def suite_name(path: Path) -> str:
+    """Return the name of a suite file's suite and results folder: its stem. Raises SuiteError for an unfit one."""
+    if not is_name(path.stem):
+        raise SuiteError(
+            f"a suite is named by its file, and {path.stem!r} can be no name; rename it: {NAME_RULE}", path=path
+        )
+    return path.stem
 
 
 def _text(source: Document, top: dict[str, Any], key: str) -> str:
@@ -96,16 +116,43 @@ def _text(source: Document, top: dict[str, Any], key: str) -> str:
 
 
 def _hardware(source: Document, part: Any) -> Hardware:
-    given = source.mapping(part, ("device", "cpus"), "hardware")
-    device, cpus = given.get("device", "cpu"), given.get("cpus", 1)
+    given = source.mapping(part, ("device", "cpus", "memory", "gpus", "gpu_memory"), "hardware")
+    device = given.get("device", "cpu")
     if device not in DEVICES:
         hint = did_you_mean(str(device), DEVICES)
         raise source.error(
             f"'device' has to be one of {', '.join(DEVICES)}, not {describe(device)}{hint}", "hardware", "device"
         )
-    if type(cpus) is not int or cpus < 1:
-        raise source.error(f"'cpus' has to be a whole number from 1, not {describe(cpus)}", "hardware", "cpus")
-    return Hardware(device, cpus)
+    for key in ("gpus", "gpu_memory"):
+        if device == "cpu" and key in given:
+            raise source.error(f"'{key}' needs the device cuda or auto", "hardware", key)
+    return Hardware(
+        device=device,
+        cpus=_count(source, given, "cpus", "hardware", default=1),
+        memory=_quantity(source, given, units.size, "memory", "hardware"),
+        gpus=0 if device == "cpu" else _count(source, given, "gpus", "hardware", default=1),
+        gpu_memory=_quantity(source, given, units.size, "gpu_memory", "hardware"),
+    )
+
+
+def _count(source: Document, given: dict[str, Any], key: str, *place: str, default: int) -> int:
+    value = given.get(key, default)
+    if type(value) is not int or value < 1:
+        raise source.error(f"'{key}' has to be a whole number from 1, not {describe(value)}", *place, key)
+    return value
+
+
+def _quantity(source: Document, given: dict[str, Any], read: Callable[[object], Any], key: str, *place: str) -> Any:
+    """Return a size or a duration, or None where none is given."""
+    if key not in given:
+        return None
+    try:
+        quantity = read(given[key])
+    except ValueError as error:
+        raise source.error(f"'{key}' has to be {error}; not {describe(given[key])}", *place, key) from None
+    if not quantity:
+        raise source.error(f"'{key}' has to be more than {given[key]}", *place, key)
+    return quantity
 
 
 def _seeds(source: Document, part: Any) -> tuple[int, ...]:
@@ -114,8 +161,8 @@ def _seeds(source: Document, part: Any) -> tuple[int, ...]:
             f"'seeds' has to be a list of whole numbers, such as [0, 1, 2], not {describe(part)}", "seeds"
         )
     for i, seed in enumerate(part):
-        if type(seed) is not int or seed < 0:
-            raise source.error(f"a seed has to be a whole number from 0, not {describe(seed)}", "seeds", i)
+        if type(seed) is not int or not 0 <= seed < 2**63:
+            raise source.error(f"a seed has to be a whole number from 0 to 2^63 - 1, not {describe(seed)}", "seeds", i)
         if seed in part[:i]:
             raise source.error(f"the seed {seed} is given twice", "seeds", i)
     return tuple(part)

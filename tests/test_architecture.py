@@ -11,7 +11,8 @@ import harness
 from harness import hookspecs
 
 ROOT = Path(__file__).parent.parent
-PUBLIC = {"harness.train", "harness.data", "harness.measure", "harness.results", "harness.testing"}
+MODULES = ("train", "data", "download", "archive", "measure", "results", "testing")
+PUBLIC = {f"harness.{name}" for name in MODULES}
 PLUGIN_FILES = sorted((ROOT / "plugins").rglob("bench_*/**/*.py"))
 FORBIDDEN = {"utils", "util", "common", "helpers", "misc"}
 

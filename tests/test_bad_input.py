@@ -8,6 +8,9 @@ from harness.testing import Bench, install_plugin
 
 GOOD = "tasks: [guess]\nmethods: [shift]\n"
 
+SIZE = "has to be a size such as 512MiB or 16GiB, with a unit of KiB, MiB, GiB, TiB, KB, MB, GB, TB"
+DURATION = "has to be a duration such as 90s, 10min or 2h, with a unit of ms, s, min, h, d"
+
 CASES = {
     "yaml syntax": ("tasks: [guess\nmethods: [shift]\n", "s.yaml:2: not valid YAML: "),
     "unknown key": (GOOD + "sedes: [1]\n", "s.yaml:3: unknown key 'sedes'; did you mean 'seeds'?"),
@@ -51,7 +54,58 @@ CASES = {
     ),
     "seeds": (GOOD + "seeds: 3\n", "s.yaml:3: 'seeds' has to be a list of whole numbers"),
     "seed twice": (GOOD + "seeds: [1, 1]\n", "s.yaml:3: the seed 1 is given twice"),
+    "seed that is too large": (
+        GOOD + "seeds: [0, 9223372036854775808]\n",
+        "s.yaml:3: a seed has to be a whole number from 0 to 2^63 - 1, not the number 9223372036854775808",
+    ),
     "device": (GOOD + "hardware: {device: gpu}\n", "s.yaml:3: 'device' has to be one of cpu, cuda, auto"),
+    "hardware": (GOOD + "hardware:\n", "s.yaml:3: 'hardware' has to be a mapping, not nothing"),
+    "hardware key": (
+        GOOD + "hardware:\n  cpus: 1\n  memroy: 1GiB\n",
+        "s.yaml:5: unknown key 'memroy'; did you mean 'memory'?",
+    ),
+    "cpus": (
+        GOOD + "hardware: {cpus: 0}\n",
+        "s.yaml:3: 'cpus' has to be a whole number from 1, not the number 0",
+    ),
+    "time limit without a unit": (GOOD + "time_limit: 90\n", f"s.yaml:3: 'time_limit' {DURATION}; not the number 90"),
+    "time limit of a wrong unit": (
+        GOOD + "\ntime_limit: 5m\n",
+        f"s.yaml:4: 'time_limit' {DURATION}; not the text '5m'",
+    ),
+    "time limit of nothing": (GOOD + "time_limit:\n", f"s.yaml:3: 'time_limit' {DURATION}; not nothing"),
+    "time limit of no time": (GOOD + "time_limit: 0s\n", "s.yaml:3: 'time_limit' has to be more than 0s"),
+    "pack": (GOOD + "pack: 0\n", "s.yaml:3: 'pack' has to be a whole number from 1, not the number 0"),
+    "pack as text": (GOOD + "pack: '8'\n", "s.yaml:3: 'pack' has to be a whole number from 1, not the text '8'"),
+    "pack as truth": (
+        GOOD + "pack: true\n",
+        "s.yaml:3: 'pack' has to be a whole number from 1, not the truth value true",
+    ),
+    "memory without a unit": (
+        GOOD + "hardware:\n  memory: 4\n",
+        f"s.yaml:4: 'memory' {SIZE}; not the number 4",
+    ),
+    "memory of nothing": (
+        GOOD + "hardware:\n  cpus: 1\n  memory: 0GiB\n",
+        f"s.yaml:5: 'memory' {SIZE}; not the text '0GiB'",
+    ),
+    "memory of more than can be": (
+        GOOD + f"hardware: {{memory: {'9' * 400}GiB}}\n",
+        f"s.yaml:3: 'memory' {SIZE}; not the text '999",
+    ),
+    "gpus on a cpu": (GOOD + "hardware:\n  gpus: 1\n", "s.yaml:4: 'gpus' needs the device cuda or auto"),
+    "gpu memory on a cpu": (
+        GOOD + "hardware:\n  device: cpu\n  gpu_memory: 4GiB\n",
+        "s.yaml:5: 'gpu_memory' needs the device cuda or auto",
+    ),
+    "gpus": (
+        GOOD + "hardware:\n  device: cuda\n  gpus: 1.5\n",
+        "s.yaml:5: 'gpus' has to be a whole number from 1, not the number 1.5",
+    ),
+    "gpu memory": (
+        GOOD + "hardware:\n  device: auto\n  gpu_memory: [4GiB]\n",
+        f"s.yaml:5: 'gpu_memory' {SIZE}; not a list",
+    ),
     "grid": (
         "tasks: [guess]\nmethods:\n  - {method: shift, grid: {offset: 1}}\n",
         "s.yaml:3: the grid of 'offset' has to be a list of values, not the number 1",

@@ -79,7 +79,9 @@ def expand(tmp_path, code):
     def of(text, *, device="cpu", hardware="h", **changes):
         path = tmp_path / "s.yaml"
         path.write_text(text)
-        return plan(read_suite(path), catalog(**changes), device=device, hardware=hardware)
+        suite = read_suite(path)
+        suite = dataclasses.replace(suite, hardware=dataclasses.replace(suite.hardware, device=device, gpus=0))
+        return plan(suite, catalog(**changes), hardware=hardware)
 
     return of
 

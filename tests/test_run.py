@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import time
+import zlib
 from pathlib import Path
 
 import pandas as pd
@@ -49,7 +50,9 @@ def test_suite_runs_resumes_and_repeats(toy: Bench, suite):
 def test_file_spells_out_hardware_environment_and_suite(toy: Bench, suite):
     toy("run", suite)
     (path,) = (toy.folder / "results" / "s").glob("*.parquet")
-    table, header = pq.read_table(path), json.loads(pq.read_schema(path).metadata[b"bench"])
+    table, headers = pq.read_table(path), json.loads(pq.read_schema(path).metadata[b"bench"])
+    ((session, header),) = headers.items()
+    assert set(table["session"].to_pylist()) == {session}
     assert set(table["hardware"].to_pylist()) == set(header["hardware"])
     assert set(table["environment"].to_pylist()) == set(header["environment"])
     (environment,) = header["environment"].values()
@@ -119,9 +122,12 @@ def test_every_ending_is_a_row_and_ends_nothing_else(toy: Bench):
     assert ended.loc["dies", "reason"] == "the process was ended by SIGKILL"
     assert ended.loc["diverges", "reason"] == "distance on test is nan at step 2"
     assert ended.loc["declines", "reason"] == "x is not to its liking"
-    log = (toy.folder / "results" / "s" / "_logs" / f"{ended.loc['raises', 'run']}.log").read_text()
-    assert log.startswith("about to fail\nTraceback")
-    assert "failed: raises on guess, seed 0: ValueError: no such luck; log: results/s/_logs/" in done.stdout
+    run = ended.loc["raises", "run"]
+    log = toy("log", run[:6])
+    assert log.stdout.startswith("about to fail\nTraceback")
+    assert log.stderr == f"bench: results/s/_logs/{run}-1.log\n"
+    (line,) = [line.strip() for line in done.stdout.splitlines() if line.startswith(run)]
+    assert line.split(maxsplit=6) == [run, "failed", "raises", "guess", "0", "1", "ValueError: no such luck"]
     assert "6 runs: 1 done, 2 failed, 1 skipped, 1 killed, 1 diverged\n" in done.stdout
 
     again = toy("run", "s.yaml")
@@ -199,12 +205,14 @@ def test_session_killed_after_its_last_run_is_published_by_the_next(toy: Bench, 
     folder = toy.folder / "results" / "s"
     (path,) = folder.glob("*.parquet")
     rows = pq.read_table(path).to_pylist()
-    lines = [json.loads(pq.read_schema(path).metadata[b"bench"])]
+    lines = list(json.loads(pq.read_schema(path).metadata[b"bench"]).values())
     for row in rows:
         value = {column: row.pop(column) for column in VALUE_COLUMNS}
         lines.append({"common": row | {"started_at": row["started_at"].isoformat()}, "values": [value]})
     path.unlink()
-    (folder / "_journal" / f"{path.stem}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    text = [json.dumps(line).encode() for line in lines]
+    journal = b"".join(b"%08x %s\n" % (zlib.crc32(line), line) for line in text)
+    (folder / "_journal" / f"{path.stem}.journal").write_bytes(journal)
     done = toy("run", suite, "--select", "seed=0")
     assert "/3] done" not in done.stdout
     assert len(pd.read_parquet(folder)) == len(rows)
@@ -242,3 +250,59 @@ def test_readable_without_the_plugin(toy: Bench, suite):
     done = toy("report", "results/s")
     assert done.returncode == 0, (path, done.stderr)
     assert "distance ↓" in done.stdout
+
+
+def test_message_that_is_no_text_is_stored_and_shown(toy: Bench, tmp_path):
+    """A file name may hold bytes that are no characters; a message with it must not stop a screen or a file."""
+    source = (
+        "from harness import Method, Skip, hookimpl\nfrom bench_toy import TOY\n@hookimpl\ndef bench_methods():\n"
+        "    return [Method(name, TOY, 'bench_odd:' + name, reference='') for name in ('fails', 'declines_it')]\n"
+        "def fails(*, x: float): raise ValueError('no file ' + b'\\xff'.decode(errors='surrogateescape'))\n"
+        "def declines_it(*, x: float): raise Skip('not' + chr(10) + 'now' + chr(0xd800))\n"
+    )
+    install_plugin(tmp_path / "odd", "bench-odd", "bench_odd", source)
+    toy.path.append(tmp_path / "odd")
+    toy.write("s.yaml", "tasks: [guess]\nmethods: [fails, declines_it, shift]\n")
+    done = toy("run", "s.yaml")
+    assert done.returncode == 1, done.stderr
+    ended = pd.read_parquet(toy.folder / "results" / "s").drop_duplicates("run").set_index("method")
+    assert ended.loc["fails", "reason"] == "ValueError: no file \\udcff"
+    assert ended.loc["declines_it", "reason"] == "not now\\ud800"
+    assert "3 runs: 1 done, 1 failed, 1 skipped\n" in done.stdout
+
+
+STEPS = """
+from dataclasses import dataclass
+from bench_toy import TOY
+from harness import Outputs, Task, hookimpl
+import numpy as np
+
+@dataclass(frozen=True)
+class Steps:
+    kind: str = "int64"
+    def run(self, build, context):
+        steps = {"int64": np.int64(3), "true": True, "float": 3.0, "text": "3", "none": None, "large": 2**70}
+        yield Outputs(split="val", step=1, prediction=build(x=1.0), target=0.0)
+        yield Outputs(split="test", step=steps[self.kind], prediction=build(x=1.0), target=0.0)
+
+@hookimpl
+def bench_tasks():
+    return [Task("steps", TOY, "bench_steps:Steps", metrics=("distance",))]
+"""
+
+
+def test_step_that_is_no_whole_number_fails_its_run_and_no_other(toy: Bench, tmp_path):
+    install_plugin(tmp_path / "steps", "bench-steps", "bench_steps", STEPS)
+    toy.path.append(tmp_path / "steps")
+    kinds = ["int64", "true", "float", "text", "none", "large"]
+    toy.write(
+        "s.yaml", f"tasks: [guess, {{task: steps, grid: {{kind: {kinds}}}}}]\nmethods: [shift]\n".replace("'", '"')
+    )
+    done = toy("run", "s.yaml")
+    assert done.returncode == 1
+    table = pd.read_parquet(toy.folder / "results" / "s")
+    assert table.groupby("status")["run"].nunique().to_dict() == {"done": 3, "failed": 4}
+    (reason,) = set(table[table.status == "failed"]["reason"])
+    assert reason == "TypeError: the step of its outputs is not always a whole number"
+    steps = table[(table.task == "steps") & (table.status == "done") & (table.split == "test")]
+    assert sorted(steps["step"]) == [1, 3]

@@ -1,25 +1,36 @@
 """One run in one process: its random streams, what it hands to the task, and how it scores."""
 
 import dataclasses
+import multiprocessing
+import random
+import shutil
+import signal
 import sys
 
+import numpy as np
 import pytest
 import torch
 
 from harness import source
+from harness.checkpoint import Checkpoint
+from harness.errors import Stopped
 from harness.plan import Run
 from harness.scoring import seeds
 from harness.spec import Seeds
 from harness.worker import execute
 
 CODE = """
+import os
 import random
+import signal
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from harness import Outputs, Skip
+from harness.measure import PeakMemory
+from harness.train import Examples, Recipe, supervised
 
 # Methods: each returns one number.
 def steady(*, x, scale: float = 1.0): return x * scale
@@ -36,7 +47,7 @@ def score(prediction): return prediction
 def around(surrounding): return surrounding
 def never(nothing, prediction): return 0.0
 
-def numbers(*, count: int = 3): return {"numbers": np.arange(count)}
+def numbers(*, count: int = 3): return {"numbers": np.arange(count) + int(os.environ.get("FIRST", 0))}
 
 @dataclass(frozen=True)
 class Plain:
@@ -94,6 +105,63 @@ class Reports:
         context.report(3, 3, loss=1.0)
         yield Outputs(split="test", step=3, prediction=build(x=1.0))
 
+def breaks_off(step):
+    # Breaks the run off in the step that $BREAK_AT names, as $BREAK_BY says.
+    if step == int(os.environ.get("BREAK_AT", 0)):
+        if os.environ["BREAK_BY"] == "SIGKILL":
+            os.kill(os.getpid(), signal.SIGKILL)
+        raise KeyboardInterrupt
+
+@dataclass(frozen=True)
+class Walks:
+    # Adds up what every global stream and the method give, step by step.
+    offers: bool = True
+    repeats_test: bool = False
+    def run(self, build, context):
+        count = int(context.data("numbers", count=6)["numbers"].size)
+        total, done = build(x=1.0), 0
+        yield Outputs(split="test-before", step=0, prediction=total)
+        state = context.resume() if self.offers else None
+        if state is not None:
+            done, total = state["done"], state["total"]
+        for step in range(done + 1, count + 1):
+            total += random.gauss(0.0, 1.0) + float(np.random.standard_normal()) + float(torch.randn(()))
+            total += build(x=1.0)
+            yield Outputs(split="val", step=step, prediction=total)
+            if self.repeats_test and step == 3:
+                yield Outputs(split="test", step=step, prediction=total)
+            if step == 1:
+                context.data("others", count=2)
+            breaks_off(step)
+            if self.offers:
+                context.checkpoint(lambda: {"done": step, "total": total})
+            context.report(step, count)
+        yield Outputs(split="test", step=count, prediction=total)
+
+class Net(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = torch.nn.Sequential(torch.nn.Linear(1, 8), torch.nn.Dropout(0.5), torch.nn.Linear(8, 1))
+        self.steps = 0
+    def forward(self, x):
+        if self.training:
+            self.steps += 1
+            breaks_off(self.steps)
+        return self.body(x + 0.1 * random.random() + 0.1 * float(np.random.rand()))
+
+@dataclass(frozen=True)
+class Trains:
+    def run(self, build, context):
+        memory = PeakMemory(context.device)
+        torch.manual_seed(context.seeds.init)
+        some = Examples((torch.linspace(-1, 1, 10)[:, None],), torch.linspace(-1, 1, 10)[:, None] ** 2)
+        splits = {"train": some, "val": some[:3], "test": some[3:]}
+        recipe = Recipe(steps=12, batch_size=3, lr=0.05, evaluations=6)
+        yield from supervised(Net(), splits, torch.nn.functional.mse_loss, recipe, context, memory)
+
+def loss(prediction, target):
+    return float((prediction - target).square().mean())
+
 @dataclass(frozen=True)
 class Undetermined:
     def run(self, build, context):
@@ -111,16 +179,17 @@ def run(tmp_path, monkeypatch):
     monkeypatch.setenv("BENCH_DATA", str(tmp_path / "data"))
     threads = torch.get_num_threads()
 
-    def of(method="steady", task="Plain", metrics=("score",), send=lambda progress: None, **columns):
+    def of(method="steady", task="Plain", metrics=("score",), send=lambda progress: None, by=execute, **columns):
+        saved = columns.pop("saved", None)
         whole = Run(
             id="id", label="label", suite="s", family="f", method=method, method_target=f"workpkg:{method}",
             method_params={}, method_version="1", given=frozenset({"x"}), task=task.lower(),
             task_target=f"workpkg:{task}", task_params={}, task_version="1",
             metrics={name: f"workpkg:{name}" for name in metrics}, units=dict.fromkeys(metrics, ""),
-            datasets={"numbers": "workpkg:numbers"}, seed=0, device="cpu", cpus=1, source="",
-            task_source="", libraries={}, costs=frozenset(),
+            datasets=dict.fromkeys(("numbers", "others"), "workpkg:numbers"), seed=0, device="cpu", cpus=1,
+            gpus=0, source="", task_source="", libraries={}, costs=frozenset(),
         )  # fmt: skip
-        return execute(dataclasses.replace(whole, **columns), send)
+        return by(dataclasses.replace(whole, **columns), send, saved)
 
     yield of
     torch.set_num_threads(threads)
@@ -275,3 +344,149 @@ def test_progress_comes_with_the_latest_numbers(run):
     assert (sent[0].step, sent[-1].step, sent[-1].steps) == (1, 3, 3)
     assert sent[-1].latest == {"loss": 1.0, "val score": 0.5}
     assert len(sent) == 2  # the first and the last: the one between came too soon to be worth showing
+
+
+@pytest.fixture
+def file(tmp_path):
+    return tmp_path / "id.pt"
+
+
+@pytest.fixture
+def broken(run, monkeypatch):
+    """Return a function that runs a task until it breaks off in a step, in this process."""
+
+    def of(at, **given):
+        with monkeypatch.context() as patch:
+            patch.setenv("BREAK_AT", str(at))
+            patch.setenv("BREAK_BY", "KeyboardInterrupt")
+            with pytest.raises(KeyboardInterrupt):
+                run(**given)
+
+    return of
+
+
+@pytest.mark.parametrize("at", range(1, 7))
+def test_run_that_was_broken_off_ends_with_the_values_it_would_have_had(run, broken, file, at):
+    walk = {"method": "draws", "task": "Walks"}
+    expected = values(run(**walk))
+    assert len(expected) == 8
+    broken(at, **walk, saved=Checkpoint(file, 0))
+    outcome = run(**walk, saved=Checkpoint(file, 0))
+    assert values(outcome) == expected
+    assert [value.step for value in outcome.values] == [0, 1, 2, 3, 4, 5, 6, 6]
+    assert outcome.data == run(**walk).data
+
+
+def test_run_may_be_broken_off_again_and_again(run, broken, file):
+    walk = {"method": "numpys", "task": "Walks"}
+    for at in (2, 2, 3, 5, 6):
+        broken(at, **walk, saved=Checkpoint(file, 0))
+    assert values(run(**walk, saved=Checkpoint(file, 0))) == values(run(**walk))
+
+
+@pytest.mark.parametrize("at", [1, 2, 7, 8, 12])
+def test_training_that_was_broken_off_ends_with_the_values_it_would_have_had(run, broken, file, at):
+    training = {"task": "Trains", "metrics": ("loss",)}
+    broken(at, **training, saved=Checkpoint(file, 0))
+    assert values(run(**training, saved=Checkpoint(file, 0))) == values(run(**training))
+
+
+def test_training_that_was_killed_ends_with_the_values_it_would_have_had(run, file, monkeypatch):
+    """Nothing but the file outlasts the process."""
+
+    def killed(run, send, saved):
+        process = multiprocessing.get_context("spawn").Process(target=execute, args=(run, print, saved))
+        process.start()
+        process.join()
+        assert process.exitcode == -signal.SIGKILL
+
+    training = {"task": "Trains", "metrics": ("loss",)}
+    with monkeypatch.context() as patch:
+        patch.setenv("BREAK_AT", "8")
+        patch.setenv("BREAK_BY", "SIGKILL")
+        run(**training, saved=Checkpoint(file, 0), by=killed)
+    assert file.exists()
+    assert values(run(**training, saved=Checkpoint(file, 0))) == values(run(**training))
+
+
+def test_random_streams_and_values_are_put_back_whatever_came_between(run, broken, file):
+    walk = {"method": "steady", "task": "Walks"}
+    broken(4, **walk, saved=Checkpoint(file, 0))
+    random.gauss(0.0, 1.0), np.random.standard_normal(), torch.rand(7)
+    sent = []
+    outcome = run(**walk, saved=Checkpoint(file, 0), send=sent.append)
+    assert values(outcome) == values(run(**walk))
+    assert [(sent[0].step, sent[-1].step)] == [(4, 6)]
+
+
+def test_latest_validation_score_is_shown_after_resuming(run, broken, file):
+    sent = []
+    training = {"task": "Trains", "metrics": ("loss",)}
+    broken(6, **training, saved=Checkpoint(file, 0))
+    expected = values(run(**training, saved=Checkpoint(file, 0), send=sent.append))
+    assert sent[0].step == 6
+    assert sent[0].latest["val loss"] == expected["val", 4, "loss"]
+
+
+def test_test_data_scored_again_after_resuming_fails_the_run(run, broken, file):
+    twice = {"task": "Walks", "task_params": {"repeats_test": True}}
+    broken(5, **twice, saved=Checkpoint(file, 0))
+    outcome = run(**twice, saved=Checkpoint(file, 0))
+    assert outcome.reason == "RuntimeError: the task scores 'score' on 'test' twice; test data is scored once"
+    assert [value.step for value in outcome.values if value.split == "test"] == [3]
+
+
+def test_task_without_checkpoints_is_as_ever(run, file):
+    saved = Checkpoint(file, 0)
+    assert values(run("draws", saved=saved)) == values(run("draws"))
+    walk = {"task": "Walks", "task_params": {"offers": False}}
+    assert values(run(**walk, saved=saved)) == values(run(**walk))
+    assert not saved.used
+    assert not file.exists()
+
+
+def test_state_that_is_not_due_is_not_saved(run, file):
+    saved = Checkpoint(file, 3600)
+    assert values(run(task="Walks", saved=saved)) == values(run(task="Walks"))
+    assert saved.used
+    assert not file.exists()
+
+
+def test_checkpoint_of_another_run_counts_as_none(run, broken, file, capsys):
+    broken(4, task="Walks", saved=Checkpoint(file, 0))
+    assert values(run(task="Walks", saved=Checkpoint(file, 0), id="other")) == values(run(task="Walks"))
+    assert "bench: the run begins anew, for its checkpoint is that of another run or data" in capsys.readouterr().err
+
+
+def test_checkpoint_of_a_run_on_other_data_counts_as_none(run, broken, file, capsys, tmp_path, monkeypatch):
+    broken(4, task="Walks", saved=Checkpoint(file, 0))
+    shutil.rmtree(tmp_path / "data")
+    monkeypatch.setenv("FIRST", "1")
+    outcome = run(task="Walks", saved=Checkpoint(file, 0))
+    assert (values(outcome), outcome.data) == (values(run(task="Walks")), run(task="Walks").data)
+    assert "bench: the run begins anew, for its checkpoint is that of another run or data" in capsys.readouterr().err
+
+
+def test_file_of_something_else_counts_as_none(run, file, capsys):
+    for other in ([1, 2], torch.ones(3), {"model": {}}):
+        torch.save(other, file)
+        assert values(run(task="Walks", saved=Checkpoint(file, 3600))) == values(run(task="Walks"))
+        assert "bench: the run begins anew" in capsys.readouterr().err
+
+
+def test_run_whose_checkpoint_cannot_be_written_is_done(run, tmp_path, capsys):
+    (tmp_path / "taken").touch()
+    assert values(run(task="Walks", saved=Checkpoint(tmp_path / "taken" / "id.pt", 0))) == values(run(task="Walks"))
+    assert "bench: no checkpoint was saved: " in capsys.readouterr().err
+
+
+def test_stop_saves_at_the_next_checkpoint_and_ends_the_run_there(run, file):
+    def stop(progress):
+        saved.stop = True
+
+    walk = {"method": "draws", "task": "Walks"}
+    saved = Checkpoint(file, 3600)
+    with pytest.raises(Stopped):
+        run(**walk, send=stop, saved=saved)
+    assert torch.load(file, weights_only=True)["state"]["done"] == 2  # the first report comes after the first step
+    assert values(run(**walk, saved=Checkpoint(file, 3600))) == values(run(**walk))

@@ -1,0 +1,103 @@
+"""What of a suite is still to run, where several sessions may be at it: each run is done by one of them."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from harness import store
+from harness.checkpoint import Checkpoint
+from harness.claims import Claims
+from harness.executors import EndedElsewhere
+from harness.ledger import Ledger
+from harness.logs import log_path
+from harness.plan import Run
+from harness.worker import Attempt
+
+RETRIED = ("killed", "out-of-memory")  # what may be luck; an exception of a method is none
+POLL = 1.0  # seconds between two looks at the runs that other sessions have claimed
+
+
+@dataclass
+class Stop:
+    """Set by whoever wants a session to end early."""
+
+    is_requested: bool = False
+
+
+class Backlog:
+    """The runs that a session still has to do: the `Work` of an executor."""
+
+    def __init__(
+        self,
+        runs: Iterable[Run],
+        ledger: Ledger,
+        claims: Claims,
+        stop: Stop,
+        *,
+        retry: int,
+        passed: Callable[[EndedElsewhere], None],
+    ) -> None:
+        """Args:
+        ledger: what `runs` were chosen by.
+        retry: how many more attempts a run gets whose process was killed or ran out of memory.
+        passed: is told of each run that another session has ended.
+        """
+        self._runs = deque(runs)
+        self._ledger, self._claims, self._stop, self._retry, self._passed = ledger, claims, stop, retry, passed
+        self._first = {run.id: ledger.last(run.id).attempt + 1 for run in self._runs}
+        self._mine: set[str] = set()
+        self._held: list[Run] = []  # by other sessions
+        self._polled_at = 0.0
+
+    @property
+    def stopping(self) -> bool:
+        return self._stop.is_requested
+
+    @property
+    def waiting(self) -> int:
+        return len(self._runs) + len(self._held)
+
+    def take(self) -> Attempt | None:
+        """Claim the next run; None where none is left, or the others are claimed by sessions that live.
+
+        Where it is to write is absolute: a run may change its folder.
+        """
+        if self._held and time.monotonic() - self._polled_at > POLL:
+            self._runs.extend(self._held)
+            self._held.clear()
+        while self._runs:
+            run = self._runs.popleft()
+            if run.id in self._mine or self._claim(run):
+                number, folder = self._ledger.last(run.id).attempt + 1, self._ledger.folder.absolute()
+                checkpoint = folder / store.CHECKPOINTS / f"{run.id}.pt"
+                return Attempt(run, number, log_path(folder, run.id, number), checkpoint)
+        return None
+
+    def ended(self, attempt: Attempt, status: str) -> None:
+        """Take in that an attempt of this session has ended, and is stored."""
+        run = attempt.run
+        self._ledger.refresh()
+        if status in RETRIED and attempt.number < self._first[run.id] + self._retry:
+            self._runs.append(run)
+            return
+        if status not in (*RETRIED, "timed-out"):
+            Checkpoint(attempt.checkpoint, 0).remove()
+        self._mine.discard(run.id)
+        self._claims.release(run.id)
+
+    def _claim(self, run: Run) -> bool:
+        if not self._claims.take(run.id):
+            self._held.append(run)
+            self._polled_at = time.monotonic()
+            return False
+        self._ledger.refresh()
+        last = self._ledger.last(run.id)
+        if last.attempt >= self._first[run.id]:  # another session has ended it since this one began
+            self._claims.release(run.id)
+            self._passed(EndedElsewhere(run, last.status))
+            return False
+        self._mine.add(run.id)
+        return True
