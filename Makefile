@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install run test lint format lock clean
+.PHONY: install run test soak lint format lock clean
 
 install: .venv/installed
 
@@ -17,6 +17,10 @@ run: install
 
 test: install
 	$(BIN)/python -m pytest
+
+# 2,000 runs while a killer ends random processes; several minutes.
+soak: install
+	$(BIN)/python tests/soak.py
 
 lint: install
 	$(BIN)/ruff check .

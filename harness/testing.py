@@ -1,22 +1,29 @@
-"""For the tests of plugins: the conformance checks of every installed method, and the program as a user starts it.
+"""For the tests of plugins: conformance checks, runs broken off and taken up again, the program as a user starts it.
 
 # conftest.py of a plugin
-from harness.testing import bench  # noqa: F401 - a fixture
+from harness.testing import bench, faulty  # noqa: F401 - fixtures
 
 # test_conformance.py of a plugin
 @pytest.mark.parametrize("case", conformance_cases("sequence-mixer"), ids=str)
 def test_conformance(case):
     case.check()
+
+# test_executor.py of a plugin that contributes the executor "mine"
+@pytest.mark.parametrize("case", executor_cases(), ids=str)
+def test_executor(case, faulty):
+    case.check(faulty, "mine")
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import inspect
+import io
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -24,9 +31,23 @@ from typing import Any
 
 import pytest
 
+from harness import scoring
 from harness.catalog import load_catalog
-from harness.errors import BenchError
-from harness.spec import Method
+from harness.drills import ExecutorCase, executor_cases
+from harness.errors import BenchError, Stopped
+from harness.spec import JSON, Context, Method, Outputs
+
+__all__ = [
+    "Bench",
+    "ConformanceCase",
+    "ExecutorCase",
+    "bench",
+    "conformance_cases",
+    "executor_cases",
+    "faulty",
+    "install_plugin",
+    "interrupted",
+]
 
 
 @dataclass(frozen=True)
@@ -77,6 +98,59 @@ def conformance_cases(family: str, methods: str = "") -> list[ConformanceCase]:
     return cases
 
 
+def interrupted(run: Callable[[Context], Iterable[Outputs]], *, at: int | None) -> list[Outputs]:
+    """Return what `run(context)` yields when it is broken off at its checkpoint number `at` and then taken up again.
+
+    The two attempts share nothing but the checkpoint; with None there is only one. The context is on the CPU and has
+    no data sets. Raises AssertionError where the run ends before that checkpoint.
+    """
+    context, outputs = _Interrupting(at), list[Outputs]()
+    with contextlib.suppress(Stopped):
+        outputs.extend(run(context))
+        assert at is None, f"the run ends before checkpoint {at}"
+        return outputs
+    outputs.extend(run(context))
+    return outputs
+
+
+class _Interrupting:
+    """The context of `interrupted`."""
+
+    device = "cpu"
+
+    def __init__(self, at: int | None) -> None:
+        self.seeds = scoring.seeds(0)
+        self._left = at
+        self._saved: bytes | None = None
+
+    def data(self, name: str, **params: JSON) -> dict[str, Any]:
+        raise LookupError(f"a run in a test has no data set, and none named '{name}'")
+
+    def report(self, step: int, steps: int, **latest: float) -> None:
+        pass
+
+    def resume(self) -> Any | None:
+        import torch
+
+        if self._saved is None:
+            return None
+        streams, state = torch.load(io.BytesIO(self._saved), weights_only=True)
+        scoring.set_random_streams(streams)
+        return state
+
+    def checkpoint(self, state: Callable[[], Any]) -> None:
+        import torch
+
+        if self._left is None:
+            return
+        self._left -= 1
+        if self._left == 0:
+            file = io.BytesIO()
+            torch.save((scoring.random_streams(), state()), file)
+            self._saved = file.getvalue()
+            raise Stopped
+
+
 @dataclass
 class Bench:
     """The command line in a folder of its own: ``bench("run", "suite.yaml")``.
@@ -91,6 +165,7 @@ class Bench:
         """Return the command and the environment that start the program."""
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, self.path)), "COLUMNS": "200"}
         environment.setdefault("BENCH_DATA", str(self.folder / "data"))
+        environment["BENCH_LOCKS"] = str(self.folder / "locks")  # else tests that run side by side wait for each other
         return [sys.executable, "-W", "error", "-m", "harness.cli", *arguments], environment
 
     def __call__(self, *arguments: str, timeout: float = 240) -> subprocess.CompletedProcess[str]:
@@ -117,6 +192,14 @@ class Bench:
 def bench(tmp_path: Path) -> Bench:
     """The command line in an empty folder, with no plugins besides the installed ones."""
     return Bench(tmp_path, [])
+
+
+@pytest.fixture
+def faulty(tmp_path: Path) -> Bench:
+    """The command line in an empty folder, with the method `fault` and the task `fault-drill` of `harness.faults`."""
+    folder = tmp_path / "plugins"
+    install_plugin(folder, "bench-faults", "bench_faults", "from harness.faults import *\n")
+    return Bench(tmp_path, [folder])
 
 
 def install_plugin(folder: Path, distribution: str, module: str, source: str, version: str = "1.0") -> None:

@@ -1,11 +1,13 @@
-"""What plugin authors test with: the conformance cases of installed methods."""
+"""What plugin authors test with: the conformance cases of installed methods, and runs that are broken off."""
 
 import sys
 
 import pytest
+import torch
 
+from harness import Outputs
 from harness.errors import BenchError
-from harness.testing import conformance_cases, install_plugin
+from harness.testing import conformance_cases, install_plugin, interrupted
 
 PLUGIN = """
 from harness import Family, Method, hookimpl
@@ -105,3 +107,41 @@ def test_unknown_trait_of_another_distribution_is_not_ours_to_judge(install):
     install("tt-first", "tt_first", {"plain": ["liner"]})
     install("tt-second", "tt_second", {"both": ["linear"]})
     assert sorted(names(conformance_cases("tt-kind", methods="tt-second"))) == ["both-linear", "both-shape"]
+
+
+def walk(context):
+    state = context.resume() or {"done": 0, "total": torch.zeros(())}
+    for step in range(state["done"] + 1, 5):
+        state = {"done": step, "total": state["total"] + torch.rand(())}
+        yield Outputs(split="val", step=step, total=float(state["total"]))
+        context.checkpoint(lambda: state)  # noqa: B023 - called before the loop goes on
+
+
+def totals(at):
+    torch.manual_seed(0)
+    return [(one.step, one.values["total"]) for one in interrupted(walk, at=at)]
+
+
+@pytest.mark.parametrize("at", [1, 3, 4])
+def test_interrupted_run_yields_what_both_attempts_do(at):
+    assert totals(at) == totals(None)
+
+
+def test_interrupted_run_that_forgets_something_differs():
+    def forgets(context):
+        draws = torch.Generator().manual_seed(0)
+        for one in walk(context):
+            yield Outputs(split="val", step=one.step, total=float(torch.rand((), generator=draws)))
+
+    first, second = ([one.values["total"] for one in interrupted(forgets, at=at)] for at in (None, 2))
+    assert first != second
+
+
+def test_interrupted_run_has_to_come_to_its_checkpoint():
+    with pytest.raises(AssertionError, match="the run ends before checkpoint 5"):
+        totals(5)
+
+
+def test_interrupted_run_has_no_data():
+    with pytest.raises(LookupError, match="none named 'digits'"):
+        interrupted(lambda context: context.data("digits"), at=None)
