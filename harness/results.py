@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from harness import store
@@ -80,13 +82,21 @@ class Results:
     `rows` is the whole table (see `harness.store.SCHEMA`), one row per measured value, with the columns
     `method_label` and `task_label`: the name, and the parameters in which the variants at hand differ. `runs` has one
     row for each run, its last attempt. Where code or library versions changed between sessions, both hold for each cell
-    (method, task, device) the newest state only; `history` holds everything.
+    (method, task, device) the newest state only; `history` holds everything. `damages` names what could not be read.
     """
 
-    def __init__(self, history: pd.DataFrame, headers: Iterable[Mapping[str, Any]]) -> None:
+    def __init__(
+        self, history: pd.DataFrame, headers: Iterable[Mapping[str, Any]], damages: Iterable[str] = ()
+    ) -> None:
         self._headers = headers = list(headers)
-        self.history = history
-        self.rows = _labelled(_newest(history))
+        self.history, self.damages = history, list(damages)
+        number, attempts = _attempts(history)
+        counts = _is_newest(attempts)
+        chosen = counts[number]
+        self._labels = _labels_of(attempts[counts])
+        self.rows = _labelled(history[chosen], self._labels)
+        #: One row per run: its last attempt.
+        self.runs = _labelled(attempts[counts], self._labels).reset_index(drop=True)
         self.metrics: dict[str, dict[str, Any]] = _merged(headers, "metrics")
         self.hardware: dict[str, dict[str, Any]] = _merged(headers, "hardware")
         self.environments: dict[str, dict[str, str]] = _merged(headers, "environment")
@@ -96,17 +106,13 @@ class Results:
 
     @classmethod
     def load(cls, folder: Path) -> Results:
-        """Read a results folder. Raises ResultsError where it is missing or damaged."""
-        return cls(store.read(folder).to_pandas(), store.read_headers(folder))
+        """Read a results folder; what is damaged is left out. Raises ResultsError where there is no such folder."""
+        stored = store.read(folder)
+        return cls(stored.rows.to_pandas(), stored.headers, stored.damages)
 
     def only(self, runs: Iterable[str]) -> Results:
         """Return these results with only the runs of these ids."""
-        return Results(self.history[self.history["run"].isin(set(runs))], self._headers)
-
-    @cached_property
-    def runs(self) -> pd.DataFrame:
-        """One row per run: its last attempt."""
-        return self.rows.drop_duplicates("run").reset_index(drop=True)
+        return Results(self.history[self.history["run"].isin(set(runs))], self._headers, self.damages)
 
     def counts(self) -> dict[str, int]:
         """Return how many runs ended in each status."""
@@ -115,31 +121,37 @@ class Results:
     def leaderboards(self) -> list[Leaderboard]:
         """Return a leaderboard for each task, test split and device."""
         boards = []
-        for _, rows in self.rows.groupby(BOARD, sort=False):
-            first = rows.iloc[0]
-            metric = self._primary[f"{first['task']} {first['task_params']}"]
-            scored = rows[(rows["metric"] == metric) & rows["split"].fillna("").str.startswith("test")]
-            boards += [
-                self._leaderboard(rows, str(split), metric) for split in sorted(scored["split"].unique()) or ["test"]
-            ]
+        values = dict(list(self._telling.groupby(BOARD, sort=False)))
+        for key, runs in self.runs.groupby(BOARD, sort=False):
+            told, metric = values.get(key, self._telling.iloc[:0]), self._primary[f"{key[0]} {key[1]}"]
+            splits = sorted(told[(told["metric"] == metric) & told["split"].str.startswith("test")]["split"].unique())
+            boards += [self._leaderboard(runs, told, str(split), metric) for split in splits or ["test"]]
         return boards
 
-    def _leaderboard(self, rows: pd.DataFrame, split: str, metric: str) -> Leaderboard:
+    @cached_property
+    def _telling(self) -> pd.DataFrame:
+        """The rows that leaderboards are made of: test scores, and all of costs; learning curves are left out."""
+        roles = {name: metric["role"] for name, metric in self.metrics.items()}
+        costs = self.rows["metric"].isin([name for name, role in roles.items() if role == "cost"])
+        split = self.rows["split"]
+        tests = split.isin([name for name in split.dropna().unique() if str(name).startswith("test")])
+        return self.rows[costs | tests]
+
+    def _leaderboard(self, runs: pd.DataFrame, told: pd.DataFrame, split: str, metric: str) -> Leaderboard:
         better = self.metrics[metric]["better"]
-        scored = rows[(rows["status"] == "done") & (rows["metric"] == metric) & (rows["split"] == split)]
+        scored = told[(told["status"] == "done") & (told["metric"] == metric) & (told["split"] == split)]
         by_seed = {
             str(method): dict(zip(group["seed"], group["value"], strict=True))
             for method, group in scored.groupby("method_label")
         }
-        alike = _like_best(by_seed, better)
-        standings = []
-        for method, seeds in by_seed.items():
-            own = rows[rows["method_label"] == method]
-            failures = int((own.drop_duplicates("run")["status"] != "done").sum())
-            score = t_interval(list(seeds.values()))
-            standings.append(Standing(method, score, method in alike, failures, self._costs(own)))
+        alike, costs = _like_best(by_seed, better), self._costs(told)
+        failures = (runs["status"] != "done").groupby(runs["method_label"]).sum()
+        standings = [
+            Standing(method, t_interval(list(seeds.values())), method in alike, int(failures[method]), costs[method])
+            for method, seeds in by_seed.items()
+        ]
         standings.sort(key=lambda s: -s.score.mean if better == "higher" else s.score.mean)
-        first, several = rows.iloc[0], len(self.rows[["hardware", "device"]].drop_duplicates()) > 1
+        first, several = runs.iloc[0], len(self.runs[["hardware", "device"]].drop_duplicates()) > 1
         return Leaderboard(
             task=first["task_label"],
             split=split,
@@ -149,56 +161,78 @@ class Results:
             device=first["device"],
             place=f"{first['device']} of {first['hardware']}" if several else "",
             standings=tuple(standings),
-            unscored=_reasons(rows[~rows["method_label"].isin(by_seed)]),
-            baselines=self._baselines(rows, split),
+            unscored=_reasons(runs[~runs["method_label"].isin(by_seed)]),
+            baselines=self._baselines(told, split),
         )
 
-    def _costs(self, rows: pd.DataFrame) -> dict[str, float]:
+    def _costs(self, told: pd.DataFrame) -> dict[str, dict[str, float]]:
+        """Return the mean of each cost over seeds, by method."""
         names = [name for name, metric in self.metrics.items() if metric["role"] == "cost"]
-        chosen = rows[rows["metric"].isin(names) & (rows["status"] == "done")]
-        return {str(name): float(value) for name, value in chosen.groupby("metric")["value"].mean().items()}
+        chosen = told[told["metric"].isin(names) & (told["status"] == "done")]
+        costs: dict[str, dict[str, float]] = defaultdict(dict)
+        means = chosen.groupby(["method_label", "metric"], as_index=False)["value"].mean()
+        for method, name, value in zip(means["method_label"], means["metric"], means["value"], strict=True):
+            costs[method][name] = value
+        return costs
 
-    def _baselines(self, rows: pd.DataFrame, split: str) -> dict[str, Interval]:
+    def _baselines(self, told: pd.DataFrame, split: str) -> dict[str, Interval]:
         """Return each baseline over seeds; within a seed every method's run has computed the same value."""
         names = [name for name, metric in self.metrics.items() if metric["role"] == "baseline"]
-        chosen = rows[rows["metric"].isin(names) & (rows["split"] == split)]
+        chosen = told[told["metric"].isin(names) & (told["split"] == split)]
         by_seed = chosen.groupby(["metric", "seed"])["value"].mean()
         return {str(name): t_interval(list(values)) for name, values in by_seed.groupby(level=0)}
 
 
-def _newest(history: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows that count: of each cell the newest state, of each seed in it the newest run's last attempt.
+def _attempts(history: pd.DataFrame) -> tuple[np.ndarray[Any, Any], pd.DataFrame]:
+    """Return for each row of the table the number of its attempt, and a row for each attempt, numbered from 0."""
+    runs, sessions = (pd.factorize(history[name])[0] for name in ("run", "session"))
+    attempts = history["attempt"].to_numpy(dtype=np.int64)
+    keys = (runs * (sessions.max(initial=0) + 1) + sessions) * (attempts.max(initial=0) + 1) + attempts
+    _, first, number = np.unique(keys, return_index=True, return_inverse=True)
+    return number, history.iloc[first].reset_index(drop=True)
+
+
+def _is_newest(attempts: pd.DataFrame) -> np.ndarray[Any, Any]:
+    """Tell which attempts count: of each cell the newest state, of each seed in it the newest run's last attempt.
 
     A state is the code and the libraries. Of a task only what ran with its newest code counts, whatever the method.
     """
-    if history.empty:
-        return history
     # Two sessions may have made the same attempt of a run: the first one counts.
-    ordered = history.sort_values(["started_at", "session"], kind="stable")
-    first = ordered.groupby(["run", "attempt"])["session"].transform("first")
-    ordered = ordered[ordered["session"] == first]
-    rows = ordered[ordered["attempt"] == ordered.groupby("run")["attempt"].transform("max")]
+    left = attempts.sort_values(["started_at", "session"], kind="stable")
+    left = left.drop_duplicates(["run", "attempt"])
+    left = left[left["attempt"] == left.groupby("run")["attempt"].transform("max")]
     for keys, state in ((BOARD, ["task_source"]), (CELL, ["source", "libraries"]), ([*CELL, "seed"], ["run"])):
-        newest = rows.groupby(keys)[state].transform("last")
-        rows = rows[(rows[state] == newest).all(axis=1)]
-    return rows
+        newest = left.groupby(keys)[state].transform("last")
+        left = left[(left[state] == newest).all(axis=1)]
+    counts = np.zeros(len(attempts), dtype=bool)
+    counts[left.index] = True
+    return counts
 
 
-def _labelled(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return rows with the columns `method_label` and `task_label`."""
-    labels = {
-        (kind, name, text): label
+_Labels = dict[tuple[str, str, str], str]  # kind, name, parameters -> label
+
+
+def _labels_of(runs: pd.DataFrame) -> _Labels:
+    """Return a label for each method and task at hand."""
+    return {
+        (kind, str(name), text): label
         for kind in ("method", "task")
-        for name, variants in rows.groupby(kind)[kind + "_params"].unique().items()
+        for name, variants in runs.groupby(kind)[kind + "_params"].unique().items()
         for text, label in _labels(str(name), list(variants)).items()
     }
-    columns = {
-        f"{kind}_label": [
-            labels[kind, name, text] for name, text in zip(rows[kind], rows[f"{kind}_params"], strict=True)
-        ]
-        for kind in ("method", "task")
-    }
-    return rows.assign(**columns)
+
+
+def _labelled(rows: pd.DataFrame, labels: _Labels) -> pd.DataFrame:
+    """Return rows with the columns `method_label` and `task_label`."""
+    return rows.assign(**{f"{kind}_label": _label_column(rows, kind, labels) for kind in ("method", "task")})
+
+
+def _label_column(rows: pd.DataFrame, kind: str, labels: _Labels) -> Any:
+    """Return the labels of rows, looked up once for each pair of a name and parameters."""
+    (names, name), (texts, text) = pd.factorize(rows[kind]), pd.factorize(rows[kind + "_params"])
+    pairs, inverse = np.unique(names * max(len(text), 1) + texts, return_inverse=True)
+    found = [labels[kind, name[pair // len(text)], text[pair % len(text)]] for pair in pairs]
+    return pd.array(found, dtype="str").take(inverse)
 
 
 def _labels(name: str, variants: list[str]) -> dict[str, str]:
@@ -220,12 +254,11 @@ def _labels(name: str, variants: list[str]) -> dict[str, str]:
     return plain if len(set(plain.values())) == len(plain) else {text: label(text, quoted=True) for text in variants}
 
 
-def _reasons(rows: pd.DataFrame) -> dict[str, str]:
+def _reasons(runs: pd.DataFrame) -> dict[str, str]:
     """Return for each method what became of its runs: statuses with their reasons."""
-    ended = rows.drop_duplicates("run")
-    reason = ended["reason"].where(ended["status"] != "done", "no value on this split")
-    told = ended["status"] + ": " + reason
-    return {str(method): "; ".join(sorted(set(group))) for method, group in told.groupby(ended["method_label"])}
+    reason = runs["reason"].where(runs["status"] != "done", "no value on this split")
+    told = runs["status"] + ": " + reason
+    return {str(method): "; ".join(sorted(set(group))) for method, group in told.groupby(runs["method_label"])}
 
 
 def _merged(headers: Iterable[Mapping[str, Any]], key: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -38,7 +39,7 @@ HOSTILE = [
 
 
 def standing(method="m", mean=0.5, half_width=0.1, n=3, *, like_best=False, failures=0, **costs):
-    return Standing(method, Interval(mean, half_width, n), like_best, failures, costs)
+    return Standing(method, Interval.around(mean, half_width, n), like_best, failures, costs)
 
 
 def board(*standings, task="t", split="test", better="higher", place="", unscored=(), baselines=()):
@@ -94,7 +95,20 @@ def rendered(text):
     ],
 )
 def test_number(mean, half_width, text):
-    assert tables.number(Interval(mean, half_width, 1 if half_width is None else 3)) == text
+    assert tables.number(Interval.around(mean, half_width, 1 if half_width is None else 3)) == text
+
+
+@pytest.mark.parametrize(
+    ("ends", "text"),
+    [
+        ((0.5, 0.4123, 0.7111), "0.50 [0.41, 0.71]"),
+        ((0.9876, 0.98, 0.991), "0.9876 [0.9800, 0.9910]"),
+        ((1e12, 0.9e12, 1.3e12), "1e+12 [9e+11, 1.3e+12]"),
+        ((0.5, 0.4, 0.6), "0.50 ± 0.10"),
+    ],
+)
+def test_number_of_an_uneven_interval_shows_its_ends(ends, text):
+    assert tables.number(Interval(*ends, 3)) == text
 
 
 @pytest.mark.parametrize(
@@ -102,7 +116,7 @@ def test_number(mean, half_width, text):
     [(1e-30, 1e-31), (1e30, 1e29), (1.5, 1e-17), (1e-9, 3e-12), (1e300, 1e299), (0.0, 1e-40), (2e200, float("inf"))],
 )
 def test_number_of_any_size_fits_its_column(mean, half_width):
-    text = tables.number(Interval(mean, half_width, 3))
+    text = tables.number(Interval.around(mean, half_width, 3))
     assert len(text) <= 32
     shown_mean, _, shown_width = text.partition(" ± ")
     assert float(shown_mean) == pytest.approx(mean, rel=0.1, abs=half_width)
@@ -164,7 +178,7 @@ def test_notes_are_the_verdict_and_the_baselines():
     found = board(
         standing("a", like_best=True),
         standing("b"),
-        baselines={"chance": Interval(0.1, None, 1), "persistence": Interval(0.25, 0.05, 3)},
+        baselines={"chance": Interval.around(0.1, None, 1), "persistence": Interval.around(0.25, 0.05, 3)},
     )
     verdict, chance, persistence = tables.notes(found)
     assert verdict == found.verdict != ""
@@ -200,14 +214,15 @@ def test_hostile_names_are_printed_as_they_are(text):
 
 def test_control_characters_do_not_reach_the_terminal():
     console = Console(file=io.StringIO(), width=200, color_system=None)
-    tables.print_leaderboard(console, board(standing("a\x1b[2Jb"), unscored={"c": "failed: \x1b]0;title\x07"}))
-    assert "\x1b" not in console.file.getvalue()
+    found = board(standing("a\x1b[2Jb"), unscored={"c": "failed: \x1b]0;title\x07"}, task="\x1bc")
+    tables.print_leaderboard(console, replace(found, metric="m\x9b2J\x1b[2J"))
+    assert all(line.isprintable() for line in console.file.getvalue().splitlines())
 
 
 @pytest.mark.parametrize("text", [*HOSTILE, "a,b", 'a "quoted" name', "'=1+1"])
 def test_csv_is_unrounded_and_keeps_names(tmp_path, text):
     found = board(
-        standing(text, 1 / 3, 2e-17 / 3, like_best=True, parameters=7.0, seconds_per_step=0.1 + 0.2),
+        standing(text, 1 / 3, 0.2 / 7, like_best=True, parameters=7.0, seconds_per_step=0.1 + 0.2),
         standing("one", 1e-9, None, n=1, failures=1),
         task=text,
     )
@@ -215,6 +230,7 @@ def test_csv_is_unrounded_and_keeps_names(tmp_path, text):
     with open(tmp_path / "x.csv", newline="", encoding="utf-8") as file:
         first, second = csv.DictReader(file)
     assert (first["task"], first["method"]) == (text, text)
-    assert [float(first[key]) for key in ("mean", "half_width_95", "seconds_per_step")] == [1 / 3, 2e-17 / 3, 0.1 + 0.2]
+    assert [float(first[key]) for key in ("mean", "seconds_per_step")] == [1 / 3, 0.1 + 0.2]
+    assert float(first["half_width_95"]) == pytest.approx(0.2 / 7, rel=1e-12)
     assert (first["rank"], first["n"], first["like_best"], first["failures"]) == ("1", "3", "True", "0")
     assert (second["rank"], second["half_width_95"], second["parameters"]) == ("2", "", "")

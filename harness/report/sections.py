@@ -7,11 +7,12 @@ from typing import Any
 from harness.report import tables
 from harness.report.tables import escape
 from harness.results import Results
+from harness.text import printable
 
 
 def leaderboards(results: Results) -> str:
     """Return a table per task, with what its columns mean."""
-    counts = ", ".join(f"{n} {status}" for status, n in results.counts().items())
+    counts = ", ".join(f"{n} {escape(status)}" for status, n in results.counts().items())
     intro = f"# {escape(results.title)}\n\n{counts}. {escape(tables.LEGEND)}\n"
     return "\n".join([intro, *map(tables.markdown, results.leaderboards())])
 
@@ -37,7 +38,7 @@ def provenance(results: Results) -> str:
     machines = [_machine(name, facts) for name, facts in results.hardware.items() if name in used]
     libraries = [f"- {escape(text)}" for text in sorted(results.rows["libraries"].unique())]
     data = sorted({part for text in results.rows["data"].dropna() for part in text.split()})
-    suite = "\n".join("    " + line for line in results.suite_text.splitlines())
+    suite = "\n".join("    " + line for line in printable(results.suite_text).splitlines())
     parts = [
         "## Provenance\n\nHardware:\n",
         *machines,

@@ -7,12 +7,14 @@ import math
 from collections.abc import Iterable
 from pathlib import Path
 
+import pandas as pd
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from harness.results import Leaderboard, Standing
 from harness.stats import Interval
+from harness.text import one_line
 
 ARROWS = {"higher": "↑", "lower": "↓"}
 LEGEND = (
@@ -26,18 +28,19 @@ COSTS = {"parameters": "parameters", "seconds_per_step": "ms/step", "peak_memory
 def number(interval: Interval) -> str:
     """Return "mean ± half-width": the half-width to two significant digits, the mean to the same place.
 
-    One value has no interval: "mean ± –".
+    One value has no interval: "mean ± –". Where the mean is not in the middle: "mean [low, high]".
     """
     mean, half_width = interval.mean, interval.half_width
-    if half_width is None:
+    if interval.low is None or interval.high is None or half_width is None:
         return f"{mean:.4g} ± –"
     if half_width == 0:
         return f"{mean:.4g} ± 0"
     rounded = float(f"{half_width:.1e}")  # first, since 0.0996 is 0.10
-    if not 1e-6 <= rounded < 1e9 or rounded < 1e-12 * abs(mean):
-        return f"{mean:.4g} ± {half_width:.2g}"
-    places = max(0, 1 - math.floor(math.log10(rounded)))
-    return f"{mean:.{places}f} ± {half_width:.{places}f}"
+    extreme = not 1e-6 <= rounded < 1e9 or rounded < 1e-12 * abs(mean)
+    form = ".4g" if extreme else f".{max(0, 1 - math.floor(math.log10(rounded)))}f"
+    if not interval.is_even:
+        return f"{mean:{form}} [{interval.low:{form}}, {interval.high:{form}}]"
+    return f"{mean:{form}} ± {half_width:{'.2g' if extreme else form}}"
 
 
 def cost(name: str, value: float | None) -> str:
@@ -91,7 +94,7 @@ def print_leaderboard(console: Console, board: Leaderboard) -> None:
     table = Table(title=_line(title(board)), title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0))
     for i, name in enumerate(header(board)):
         table.add_column(
-            Text(name), justify="left" if i == 1 else "right", no_wrap=i < 4, style="bold" if i == 2 else ""
+            _line(name), justify="left" if i == 1 else "right", no_wrap=i < 4, style="bold" if i == 2 else ""
         )
     for line in lines(board):
         table.add_row(*map(_line, line))
@@ -99,6 +102,17 @@ def print_leaderboard(console: Console, board: Leaderboard) -> None:
     for note in notes(board):
         console.print(_line(note), style="dim")
     console.print()
+
+
+def print_failures(console: Console, runs: pd.DataFrame) -> None:
+    """Print a table of runs that did not succeed; `runs` is as `harness.results.Results.runs`."""
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for name in ("run", "status", "method", "task", "seed", "attempt", "reason"):
+        table.add_column(name, overflow="fold" if name == "reason" else "ellipsis", no_wrap=name != "reason")
+    columns = ["run", "status", "method_label", "task_label", "seed", "attempt", "reason"]
+    for row in runs[columns].itertuples(index=False):
+        table.add_row(*(_line(str(value)) for value in row))
+    console.print(table)
 
 
 def markdown(board: Leaderboard) -> str:
@@ -112,7 +126,7 @@ def markdown(board: Leaderboard) -> str:
 
 def escape(text: str) -> str:
     """Return text that Markdown shows as it is, inside a table cell too."""
-    text = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;")
+    text = one_line(text).replace("&", "&amp;").replace("<", "&lt;")
     return "".join("\\" + character if character in "\\`*_[]>|#~" else character for character in text)
 
 
@@ -168,4 +182,4 @@ def _constant(value: Interval) -> str:
 
 def _line(text: str) -> Text:
     """Return text on one line, without control characters, and not read as rich's markup."""
-    return Text("".join(filter(str.isprintable, " ".join(text.split()))))
+    return Text(one_line(text))
