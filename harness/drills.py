@@ -119,13 +119,15 @@ def drill_time_limit(bench: Bench, executor: str) -> None:
 
 
 def drill_memory_limit(bench: Bench, executor: str) -> None:
-    """What takes more memory than it may, by itself or with its children, is ended."""
-    write_suite(bench, *({"ending": ending} for ending in ("eats-memory", "eats-memory-in-children", "done")))
+    """What takes more memory than it may, by itself or with its children, is ended; what has many does no harm."""
+    write_suite(
+        bench, *({"ending": ending} for ending in ("eats-memory", "eats-memory-in-children", "has-many-children"))
+    )
     session = bench("run", "s.yaml", "--executor", executor, "--memory", "1GiB")
     assert (session.returncode, session.stderr) == (1, ""), session.stderr
     found = _by_ending(bench)
     assert {ending: one.status for ending, one in found.items()} == {
-        "eats-memory": "out-of-memory", "eats-memory-in-children": "out-of-memory", "done": "done"
+        "eats-memory": "out-of-memory", "eats-memory-in-children": "out-of-memory", "has-many-children": "done"
     }  # fmt: skip
     assert all(one.reason for one in found.values() if one.status != "done")
     check_nothing_is_left(bench)

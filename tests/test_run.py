@@ -1,16 +1,11 @@
-"""`bench run` as a user starts it: results, resuming, endings of every kind, interruption."""
+"""`bench run` as a user starts it: results, resuming, endings. The worse of these are in `tests/faults`."""
 
-import contextlib
 import json
 import os
-import signal
-import time
 import zlib
-from pathlib import Path
 
 import pandas as pd
 import pyarrow.parquet as pq
-import pytest
 
 from harness.store import SCHEMA, VALUE_COLUMNS
 from harness.testing import Bench, install_plugin
@@ -166,40 +161,6 @@ def test_changed_code_is_another_run(toy: Bench, suite, tmp_path, toy_folder):
     assert "3 runs, 3 to run" in toy("run", suite, "--select", "method=noise", "--dry-run").stdout
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "terminate"])
-def test_interruption_keeps_what_is_finished_and_leaves_no_process(toy: Bench, number):
-    toy.write("s.yaml", "tasks: [guess]\nmethods: [shift, {method: sleeps, params: {seconds: 61.5}}]\n")
-    with toy.start("run", "s.yaml", "-j", "1") as process:
-        assert process.stdout is not None
-        assert "done shift" in process.stdout.readline()
-        _wait_for(lambda: _sleeping(61.5))
-        process.send_signal(number)
-        _, stderr = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert stderr.endswith("bench: interrupted; 1 of 2 runs are stored, and the same command resumes\n")
-    assert not _sleeping(61.5)
-    assert list(pd.read_parquet(toy.folder / "results" / "s")["method"].unique()) == ["shift"]
-    assert not list((toy.folder / "results" / "s" / "_journal").iterdir())
-
-
-def test_killed_session_loses_nothing_and_leaves_no_process(toy: Bench):
-    toy.write("s.yaml", "tasks: [guess]\nmethods: [shift, {method: sleeps, params: {seconds: 62.5}}]\n")
-    with toy.start("run", "s.yaml", "-j", "1") as process:
-        assert process.stdout is not None
-        assert "done shift" in process.stdout.readline()
-        _wait_for(lambda: _sleeping(62.5))
-        process.kill()
-        process.communicate(timeout=60)
-    _wait_for(lambda: not _sleeping(62.5))
-    folder = toy.folder / "results" / "s"
-    assert not list(folder.glob("*.parquet"))
-    assert "shift" in toy("report", str(folder)).stdout  # a reader sees the journal of the dead session
-    toy.write("s.yaml", "tasks: [guess]\nmethods: [shift, noise]\n")
-    done = toy("run", "s.yaml")
-    assert done.stdout.count("/2] done ") == 1
-    assert set(pd.read_parquet(folder)["method"]) == {"shift", "noise"}  # its rows were published
-
-
 def test_session_killed_after_its_last_run_is_published_by_the_next(toy: Bench, suite):
     toy("run", suite, "--select", "seed=0")
     folder = toy.folder / "results" / "s"
@@ -217,30 +178,6 @@ def test_session_killed_after_its_last_run_is_published_by_the_next(toy: Bench, 
     assert "/3] done" not in done.stdout
     assert len(pd.read_parquet(folder)) == len(rows)
     assert not list((folder / "_journal").iterdir())
-
-
-def test_two_sessions_at_once_lose_no_row(toy: Bench, suite):
-    processes = [toy.start("run", suite, "-j", "1") for _ in range(2)]
-    for process in processes:
-        process.communicate(timeout=120)
-        assert process.returncode == 0
-    assert "9 runs: 9 done" in toy("run", suite).stdout
-
-
-def _sleeping(seconds: float) -> bool:
-    """Tell whether the child of a run of the method `sleeps` is alive."""
-    for process in Path("/proc").glob("[0-9]*/cmdline"):
-        with contextlib.suppress(OSError):  # it has just gone
-            if process.read_bytes() == f"sleep\0{seconds}\0".encode():
-                return True
-    return False
-
-
-def _wait_for(condition, seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.05)
 
 
 def test_readable_without_the_plugin(toy: Bench, suite):

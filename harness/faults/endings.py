@@ -170,7 +170,7 @@ def leaves_a_thread() -> None:
 def has_many_children() -> None:
     """Go on, and end well, after many processes have come and gone."""
     running: list[subprocess.Popen[bytes]] = []
-    for _ in range(600):
+    for _ in range(400):
         running.append(subprocess.Popen(["true"]))
         running = [process for process in running if process.poll() is None]
     for process in running:

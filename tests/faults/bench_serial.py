@@ -44,12 +44,12 @@ class Serial:
     def _make(self, attempts: deque[Attempt], work: Work) -> Generator[Event, None, None]:
         """Make attempts, and take away those that have ended, until the process that makes them dies."""
         connection, process = self._start(tuple(attempts))
-        limit = self._setting.time_limit
-        verdict = None
         try:
-            start, begun_at = time.monotonic(), datetime.now(UTC)
             yield Started(attempts[0])
-            while attempts and process.poll() is None and not work.stopping and verdict is None:
+            start, begun_at = time.monotonic(), datetime.now(UTC)
+            is_over = False
+            while attempts and not is_over and not work.stopping:
+                is_over = process.poll() is not None  # before it is listened to: its last words may be still to come
                 for message in _messages(connection):
                     if isinstance(message, Progress):
                         yield Proceeded(attempts[0], message)
@@ -58,8 +58,6 @@ class Serial:
                     start, begun_at = time.monotonic(), datetime.now(UTC)
                     if attempts:
                         yield Started(attempts[0])
-                if limit is not None and time.monotonic() - start > limit:
-                    verdict = "timed-out", f"it took longer than {limit:g} s"
             if work.stopping:
                 process.terminate()
                 with contextlib.suppress(subprocess.TimeoutExpired):
@@ -69,9 +67,8 @@ class Serial:
             status = _end(process)
             connection.close()
         if attempts:
-            yield Ended(
-                attempts.popleft(), Outcome(*(verdict or _cause(status)), [], begun_at, time.monotonic() - start)
-            )
+            seconds = time.monotonic() - start
+            yield Ended(attempts.popleft(), Outcome(*_cause(status), [], begun_at, seconds))
 
     def _start(self, attempts: tuple[Attempt, ...]) -> tuple[Connection, subprocess.Popen]:
         ours, theirs = socket.socketpair()

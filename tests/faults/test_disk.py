@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.aftermath import processes, stored, survivors
-from harness.drills import at_work, check_nothing_is_left, check_the_rest_is_done, write_suite
+from harness.drills import at_work, check_nothing_is_left, write_suite
 from harness.testing import Bench
 
 
@@ -34,11 +34,20 @@ def only_line(text: str) -> str:
     return line
 
 
+def check_read_only(bench: Bench) -> None:
+    """What is stored can be looked at, and nothing more."""
+    session = bench("run", "s.yaml")
+    assert session.returncode == 2, session.stdout
+    assert only_line(session.stderr).startswith("bench: results folder results/s cannot be written: ")
+    look = bench("report", "s.yaml", "--out", "elsewhere")
+    assert (look.returncode, look.stderr) == (0, "")
+
+
 def statuses(bench: Bench) -> list[tuple[int, str]]:
     return [(one.attempt, one.status) for one in stored(bench.folder / "results" / "s")]
 
 
-def test_disk_that_fills(faulty: Bench, small_disk):
+def test_disk_that_fills_and_is_mounted_read_only(faulty: Bench, small_disk):
     write_suite(
         faulty, {"ending": "done"}, {"ending": "prints-much"}, *({"ending": "done", "at": n} for n in range(10, 19))
     )
@@ -52,7 +61,9 @@ def test_disk_that_fills(faulty: Bench, small_disk):
     assert "done" in {one.status for one in before}
     reported = [line for line in session.stdout.splitlines() if "/11] " in line]
     assert len(reported) == len(before)
-    mount("-o", "remount,size=64m", small_disk)
+    mount("-o", "remount,ro", small_disk)
+    check_read_only(faulty)
+    mount("-o", "remount,rw,size=64m", small_disk)
     assert faulty("run", "s.yaml").returncode == 0
     after = {(one.run, one.attempt): one for one in stored(small_disk / "s")}
     assert len({one.run for one in after.values() if one.status == "done"}) == 11
@@ -109,31 +120,12 @@ def test_folder_that_is_made_read_only(mortal: Bench):
     assert "Permission denied" in errors
     before = stored(folder)
     assert (1, "done") in statuses(mortal)
-    again = mortal("run", "s.yaml")
-    assert again.returncode == 2, again.stdout
-    assert only_line(again.stderr).startswith("bench: results folder results/s cannot be written: ")
-    look = mortal("report", "s.yaml", "--out", "elsewhere")
-    assert (look.returncode, look.stderr) == (0, "")
+    check_read_only(mortal)
     set_writable(folder, True)
     assert mortal("run", "s.yaml").returncode == 0
     assert all(one in stored(folder) for one in before)
     assert {one.run for one in stored(folder) if one.status == "done"} == {one.run for one in stored(folder)}
     check_nothing_is_left(mortal)
-
-
-def test_disk_that_is_mounted_read_only(faulty: Bench, small_disk):
-    session = at_work(faulty, "local", "hangs")
-    session.kill()
-    session.communicate()
-    assert not survivors(faulty)
-    mount("-o", "remount,ro", small_disk)
-    again = faulty("run", "s.yaml")
-    assert again.returncode == 2, again.stdout
-    assert only_line(again.stderr).startswith("bench: results folder results/s cannot be written: ")
-    look = faulty("report", "s.yaml", "--out", "elsewhere")
-    assert (look.returncode, look.stderr) == (0, "")
-    mount("-o", "remount,rw", small_disk)
-    check_the_rest_is_done(faulty, "local")
 
 
 def test_damaged_files(faulty: Bench):

@@ -78,7 +78,7 @@ def test_sessions_killed_at_any_moment(faulty: Bench):
     """Whatever was reported is stored, and not done again; no row is there twice."""
     write_suite(faulty, {"ending": "done"}, {"ending": "leaves-a-thread"}, task={"pause": 0.01}, seeds=list(range(12)))
     reported: list[str] = []
-    for count in (1, 5, 9):
+    for count in (1, 9):
         session = faulty.start("run", "s.yaml")
         assert session.stdout is not None
         reported += [session.stdout.readline() for _ in range(count)]
@@ -93,7 +93,7 @@ def test_sessions_killed_at_any_moment(faulty: Bench):
     ]
     assert len(labels) == len(set(labels))
     assert [(one.attempt, one.status) for one in everything(faulty)] == [(1, "done")] * 24
-    assert len(labels) >= 24 - 3 * 2  # at each death, those that had just been stored may not have been reported yet
+    assert len(labels) >= 24 - 2 * 2  # at each death, those that had just been stored may not have been reported yet
     check_nothing_is_left(faulty)
 
 

@@ -4,10 +4,8 @@ import os
 import subprocess
 from pathlib import Path
 
-import psutil
 import pytest
 
-from harness import processes
 from harness.aftermath import stored, survivors
 from harness.drills import write_suite
 from harness.testing import Bench
@@ -32,23 +30,6 @@ def test_runs_that_share_a_process_are_judged_each_by_itself(faulty: Bench):
     logs = [path.read_text() for path in (faulty.folder / "results" / "s" / "_logs").iterdir()]
     assert len(logs) == len(methods)
     assert any("in hangs\n" in log for log in logs)  # what was ended tells where it was
-    assert not survivors(faulty)
-
-
-def test_process_that_ends_while_it_is_looked_at(monkeypatch):
-    """It takes no memory any more; to find it gone between two looks is no error."""
-    child = subprocess.Popen(["true"])
-    child.wait()
-    monkeypatch.setattr(psutil, "pid_exists", lambda pid: True)
-    assert processes.resident([child.pid], 0) == 0
-    assert processes.resident([child.pid, os.getpid()], 2**60) > MIB
-
-
-def test_memory_is_measured_while_processes_come_and_go(faulty: Bench):
-    write_suite(faulty, {"ending": "has-many-children"}, seeds=[0, 1])
-    session = faulty("run", "s.yaml", "--memory", "4GiB")
-    assert (session.returncode, session.stderr) == (0, ""), session.stderr
-    assert endings(faulty) == {"has-many-children": "done"}
     assert not survivors(faulty)
 
 

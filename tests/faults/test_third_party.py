@@ -6,8 +6,8 @@ import pytest
 
 from harness.testing import Bench, executor_cases, install_plugin
 
-# It keeps no account of memory and hardware; and nothing of it outlives the program, to end what runs have started.
-NOT_PROMISED = {"memory-limit", "lacking-hardware", "lost-session", "interruption-at-once"}
+# It knows no limits and no hardware; and nothing of it outlives the program, to end what runs have started.
+NOT_PROMISED = {"time-limit", "memory-limit", "lacking-hardware", "lost-session", "interruption-at-once"}
 
 
 @pytest.mark.parametrize("case", [case for case in executor_cases() if str(case) not in NOT_PROMISED], ids=str)

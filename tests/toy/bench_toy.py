@@ -3,7 +3,6 @@
 import os
 import signal
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -44,12 +43,6 @@ def declines(*, x: float) -> float:
     raise Skip("x is not to its liking")
 
 
-def sleeps(*, x: float, seconds: float = 60.0) -> float:
-    os.spawnlp(os.P_NOWAIT, "sleep", "sleep", str(seconds))  # a child that has to go when the run goes
-    time.sleep(seconds)
-    return x
-
-
 def distance(prediction: float, target: float) -> float:
     return abs(prediction - target)
 
@@ -80,7 +73,7 @@ def section(results) -> str:
 
 @hookimpl
 def bench_methods():
-    for function in (noise, raises, exits, dies, diverges, declines, sleeps):
+    for function in (noise, raises, exits, dies, diverges, declines):
         yield Method(function.__name__, TOY, f"bench_toy:{function.__name__}", reference="")
     yield Method("shift", TOY, "bench_toy:shift", reference="Nobody 2026", traits=frozenset({"exact"}), summary="adds")
 
