@@ -169,12 +169,21 @@ class File:
 
 def journals(folder: Path) -> list[Path]:
     """Return the journals in a results folder, oldest first."""
-    return sorted((folder / JOURNAL).glob(f"*{journal.SUFFIX}"))
+    return [folder / JOURNAL / name for name in _names(folder / JOURNAL, journal.SUFFIX)]
 
 
 def files(folder: Path) -> list[Path]:
     """Return the Parquet files in a results folder, oldest first."""
-    return sorted(path for path in folder.glob("*.parquet") if path.name[0] not in "._" and path.exists())
+    paths = [folder / name for name in _names(folder, ".parquet") if name[0] not in "._"]
+    return [path for path in paths if path.exists()]
+
+
+def _names(folder: Path, suffix: str) -> list[str]:
+    """Return the names in a folder that end so, sorted: asked for each run, and faster than globbing."""
+    try:
+        return sorted(name for name in os.listdir(folder) if name.endswith(suffix))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
 
 
 def read_files(folder: Path) -> tuple[list[File], list[str]]:
