@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from harness import store
-from harness.testing import Bench, bench, install_plugin  # noqa: F401 - `bench` is a fixture
+from harness.testing import Bench, bench, faulty, install_plugin  # noqa: F401 - `bench` and `faulty` are fixtures
 
 TOY = Path(__file__).parent / "toy" / "bench_toy.py"
 

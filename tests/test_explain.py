@@ -276,15 +276,15 @@ def test_select_explains_only_what_is_chosen(toy: Bench, suite):
     assert [line[12:] for line in done.stdout.splitlines()[:1]] == ["  waiting   noise on guess, seed 1: never run"]
 
 
-def test_run_that_another_session_is_at_counts_by_what_it_has_stored(toy: Bench):
-    toy.write("s.yaml", "tasks: [guess]\nmethods: [shift, {method: sleeps, params: {seconds: 63.5}}]\n")
-    with toy.start("run", "s.yaml", "-j", "1") as process:
-        assert "done shift" in process.stdout.readline()
-        found, _ = explained(toy)
+def test_run_that_another_session_is_at_counts_by_what_it_has_stored(faulty: Bench):
+    faulty.write("s.yaml", "tasks: [fault-drill]\nmethods: [fault, {method: fault, params: {ending: hangs}}]\n")
+    with faulty.start("run", "s.yaml", "-j", "1") as process:
+        assert "done fault" in process.stdout.readline()
+        found, _ = explained(faulty)
         process.kill()
         process.communicate(timeout=60)
-    assert re.fullmatch(UP_TO_DATE, found["shift on guess, seed 0"])
-    assert found["sleeps seconds=63.5 on guess, seed 0"] == "never run"
+    assert re.fullmatch(UP_TO_DATE, found["fault on fault-drill, seed 0"])
+    assert found["fault ending=hangs on fault-drill, seed 0"] == "never run with these parameters"
 
 
 def test_other_machine_and_other_device(toy: Bench):
