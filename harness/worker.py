@@ -74,6 +74,7 @@ def main(connection: Connection, parent: int) -> None:
     os.setsid()  # out of the terminal's reach: Ctrl-C is the parent's to handle
     processes.die_with(parent)
     processes.adopt_orphans()
+    warm_up()  # while it stands by: what is written to for the first time after a fork, the system copies
     try:
         assignment: Assignment = connection.recv()
     except EOFError:  # there was nothing more to do
@@ -85,6 +86,19 @@ def main(connection: Connection, parent: int) -> None:
         if os.getpid() != process:  # a copy that the run has forked, and that came back here as if it were the run
             os._exit(1)
         connection.send(outcome)
+
+
+def warm_up() -> None:
+    """Do what is slow the first time: in a server for all its processes, and in each, whose memory is a copy, again."""
+    import random
+
+    import numpy as np
+    import torch
+
+    random.seed(0)
+    np.random.seed(0)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
 
 
 def _settle(assignment: Assignment) -> None:

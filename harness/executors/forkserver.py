@@ -137,25 +137,13 @@ def serve(descriptor: int, modules: Iterable[str]) -> None:
     for module in (*PRELOADED, *modules):
         with contextlib.suppress(Exception, SystemExit):  # fails again, with its reason, in each run that needs it
             importlib.import_module(module)
-    _warm_up()
+    worker.warm_up()
     gc.collect()
     gc.freeze()  # else the first collection in each process would copy every page that holds an object
     with socket.socket(fileno=descriptor) as harness:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             _Server(harness).run(wake)
         processes.kill_children()
-
-
-def _warm_up() -> None:
-    """Do once what is slow the first time."""
-    import random
-
-    import numpy as np
-    import torch
-
-    random.seed(0)
-    np.random.seed(0)
-    torch.manual_seed(0)
 
 
 class _Server:

@@ -106,7 +106,8 @@ class Local:
             process = self._standby.pop() if self._standby else _Process(*self._server.fork())
             self._assign(process, attempts, share)
             started.append(Started(process.attempts[0]))
-        if not self._standby and not work.stopping and work.waiting and self._active:
+        wanted = min(len(self._active), work.waiting) if not work.stopping else 0  # they may all end at once
+        while len(self._standby) < wanted:
             self._standby.append(_Process(*self._server.fork()))
         return started
 
