@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from bench_sequence.convolution import causal_convolution, two_sided_convolution
-from bench_sequence.hippo import legs_nplr
+from bench_sequence.hippo import nplr
 
 Init = Literal["legs", "lin", "inv", "real", "random"]
 
@@ -143,7 +143,7 @@ def initial_system(init: Init, n_ssm: int, d_state: int, b_clip: float | None = 
     k = torch.arange(d_state // 2, dtype=torch.float64)
     real, imag, B = torch.full_like(k, -0.5), torch.zeros_like(k), torch.ones_like(k)
     if init == "legs":
-        Lambda, _, B, _ = legs_nplr(d_state, b_clip)
+        Lambda, _, B, _ = nplr("legs", d_state, b_clip)
         real, imag = Lambda.real, Lambda.imag
     elif init == "lin":
         imag = math.pi * k

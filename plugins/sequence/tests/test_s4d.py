@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from bench_sequence import convolution
-from bench_sequence.hippo import legs, legs_nplr
+from bench_sequence.hippo import legs, nplr
 from bench_sequence.s4 import S4
 from bench_sequence.s4d import S4D, initial_system
 
@@ -139,7 +139,7 @@ def test_transfer_functions_of_s4_and_s4d_legs_differ_by_the_factor_1_plus_rho(N
     A, B = legs(N)
     Lambda, B_tilde = (z[0] for z in initial_system("legs", 1, N))
     C = torch.randn(N)
-    C_tilde = C.to(torch.complex128) @ legs_nplr(N).V
+    C_tilde = C.to(torch.complex128) @ nplr("legs", N).V
     s = torch.complex(torch.rand(100), 100 * torch.randn(100))
     dplr = torch.linalg.solve(s[:, None, None] * torch.eye(N) - A, B.to(s.dtype)[:, None]).squeeze(-1) @ C.to(s.dtype)
     pairs = [
@@ -163,7 +163,7 @@ def test_discretised_s4d_legs_with_half_its_b_approaches_s4(dt, N, expected):
     L = round(3 / dt)
     layer = S4D(d_model=1, l_max=L, causal=True, init="legs", d_state=N, dt_min=dt, dt_max=dt)
     with torch.no_grad():
-        layer.C.copy_(torch.view_as_real(legs_nplr(N).V[:1][None]))
+        layer.C.copy_(torch.view_as_real(nplr("legs", N).V[:1][None]))
         layer.B /= 2
         s4 = -math.expm1(-dt) * torch.exp(-dt * torch.arange(L))
         error = float((layer.kernel(L).flatten() - s4).abs().mean() / dt)
