@@ -10,7 +10,7 @@ __all__ = ["SEQUENCE_MIXER"]
 _RECURRENT = frozenset({"causal", "bidirectional", "stepwise", "any-length"})
 _LINEAR_RECURRENT = _RECURRENT | {"linear"}
 _LINEAR_STATE = _LINEAR_RECURRENT | {"stateful"}
-_SELECTIVE = frozenset({"causal", "stepwise", "any-length", "stateful"})
+_SELECTIVE = frozenset({"causal", "stepwise", "any-length", "stateful", "bfloat16"})
 _CONVOLUTION = frozenset({"causal", "bidirectional", "any-length", "linear"})
 
 

@@ -30,7 +30,8 @@ def selective_scan(
 ) -> tuple[Tensor, Tensor]:
     """Return y (B, L, H) without D u, and the state after the last position, (B, H, N).
 
-    By a parallel scan within chunks of positions, which follow each other; shapes as at the top of this file.
+    By a parallel scan within chunks of positions, which follow each other; shapes as at the top of this file. Narrower
+    types than float32 are computed, and the state kept, in float32, as the released code does.
 
     Args:
         u, dt, A, B, C: inputs, Δ, and the system.
@@ -43,8 +44,11 @@ def selective_scan(
         states = linear_scan(decay, (dt * u)[..., None] * B[:, :, None], x)
         return torch.einsum("blhn,bln->blh", states, C), states[:, -1]
 
-    state = u.new_zeros(len(u), *A.shape) if state is None else state
-    return in_chunks(advance, state, (u, dt, B, C), chunk)
+    wide = torch.promote_types(u.dtype, torch.float32)
+    A = A.to(wide)
+    state = A.new_zeros(len(u), *A.shape) if state is None else state
+    y, last = in_chunks(advance, state, tuple(z.to(wide) for z in (u, dt, B, C)), chunk)
+    return y.to(u.dtype), last
 
 
 class S6(nn.Module):
