@@ -47,7 +47,7 @@ def print_results(results: Results, catalog: Catalog, folder: Path, out: Path) -
     screen.print(tables.LEGEND, style="dim", markup=False, soft_wrap=True)
     counts = results.counts()
     total = sum(counts.values())
-    spelled = ", ".join(f"{counts.get(s, 0)} {s}" for s in dict.fromkeys(["done", "failed", "skipped", *counts]))
+    spelled = ", ".join(f"{counts.get(s, 0)} {s}" for s in dict.fromkeys(["done", "failed", "skipped", *sorted(counts)]))
     click.echo(f"{total} runs: {spelled}")
     click.echo(f"results: {folder}/*.parquet")
     click.echo("report: " + ", ".join(map(str, write_report(results, catalog, out))))
