@@ -344,7 +344,7 @@ def test_code_of_the_reference_counts(expand, code, tmp_path):
     ],
 )
 def test_reference_that_is_wrong(expand, tmp_path, reference, message):
-    methods = catalog().methods | {"odd": Method("odd", Family("odd", ""), "planpkg:plain", "")}
+    methods = catalog().methods | {"odd": Method("odd", Family("odd", "", given=frozenset({"x"})), "planpkg:plain", "")}
     with pytest.raises(SuiteError) as caught:
         race(expand, reference, methods=methods)
     assert str(caught.value).startswith(f"{tmp_path}/{message}")
