@@ -51,6 +51,9 @@ class Task:
     ``run(build, context)`` yields `Outputs`. `metrics[0]` is the primary metric, by which the task ranks.
     `datasets` names the data sets that it reads; the context hands over no other.
     A method must claim every trait in `requires`, or the pairing is skipped with that reason.
+    `against` names the method of the family that every method is measured against in the same process, unless a
+    suite's `reference` names another; it is empty for a task that measures each method by itself. A run of a task
+    that is `alone` has the machine to itself, as a measurement of speed needs.
     """
 
     name: str
@@ -61,6 +64,8 @@ class Task:
     reference: str = ""
     requires: frozenset[str] = frozenset()
     summary: str = ""
+    against: str = ""
+    alone: bool = False
 
 
 @dataclass(frozen=True)
@@ -112,7 +117,8 @@ class Outputs:
     """What a task hands over at one point of a run, for metrics to score.
 
     `split` says what the values were computed on ("train", "val", "test", …), `step` after how many
-    optimiser steps. Everything else is a named value that metrics may ask for.
+    optimiser steps. Where costs are measured at several sizes, such as lengths, `split` is "size" and `step` the
+    size. Everything else is a named value that metrics may ask for.
     """
 
     def __init__(self, *, split: str, step: int, **values: Any) -> None:
@@ -143,6 +149,11 @@ class Context(Protocol):
     @property
     def device(self) -> str:
         """A torch device string."""
+        ...
+
+    @property
+    def reference(self) -> Build:
+        """The method that the run's is measured against, built like it. Raises LookupError where the task has none."""
         ...
 
     def data(self, name: str, **params: JSON) -> Mapping[str, Any]:

@@ -112,6 +112,37 @@ def bench_tasks() -> Iterator[Task]:
         requires=frozenset({"causal"}),
         summary="reproduce a continuous signal some steps later",
     )
+    times = ("seconds_per_call", "seconds_per_call_q1", "seconds_per_call_q3", "seconds_of_first_call", "throughput")
+    spent = (*times, "flops_per_call", "joules_per_call", "parameters", "parameters_total", "parameter_bytes")
+    ratios = ("time_ratio", "time_ratio_low", "time_ratio_high", "noise_floor", *spent, "peak_memory")
+    yield Task(
+        "speed",
+        SEQUENCE_MIXER,
+        "bench_sequence.tasks.speed:Speed",
+        metrics=ratios,
+        against="transformer",
+        alone=True,
+        summary="time of a training step and an inference call against a reference",
+    )
+    yield Task(
+        "generation",
+        SEQUENCE_MIXER,
+        "bench_sequence.tasks.generation:Generation",
+        metrics=ratios,
+        requires=frozenset({"causal", "stepwise"}),
+        against="transformer",
+        alone=True,
+        summary="time of generating positions one by one against a reference",
+    )
+    yield Task(
+        "scaling",
+        SEQUENCE_MIXER,
+        "bench_sequence.tasks.scaling:Scaling",
+        metrics=("exponent", "exponent_low", "exponent_high", "reference_exponent", *ratios),
+        against="transformer",
+        alone=True,
+        summary="how time and memory grow with the length",
+    )
 
 
 @hookimpl

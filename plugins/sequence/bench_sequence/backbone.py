@@ -7,6 +7,8 @@ layer normalisation before the mixer.
 Symbols: B batch, L length, H = d_model channels, C outputs.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -24,7 +26,15 @@ class Block(nn.Module):
         self.output = nn.Linear(d_model, 2 * d_model)
 
     def forward(self, x: Tensor) -> Tensor:
-        y = self.dropout(nn.functional.gelu(self.mixer(self.norm(x))))
+        return self._around(x, self.mixer(self.norm(x)))
+
+    def step(self, x: Tensor, state: Any) -> tuple[Tensor, Any]:
+        """Map one position (B, H) to (B, H) and the mixer's next state; None is that before the first position."""
+        y, state = self.mixer.step(self.norm(x), state)
+        return self._around(x, y), state
+
+    def _around(self, x: Tensor, mixed: Tensor) -> Tensor:
+        y = self.dropout(nn.functional.gelu(mixed))
         return x + nn.functional.glu(self.output(y), dim=-1)
 
 
@@ -70,6 +80,14 @@ class Backbone(nn.Module):
             h = block(h)
         h = self.norm(h)
         return self.head(_mean(h, lengths) if self.pool else h[:, self.first :])
+
+    def step(self, x: Tensor, states: list[Any] | None = None) -> tuple[Tensor, list[Any]]:
+        """Map one position of the input (B, …) to the head's output for it (B, C) and the states of all blocks."""
+        h, after = self.encoder(x), []
+        for block, state in zip(self.blocks, states or [None] * len(self.blocks), strict=True):
+            h, state = block.step(h, state)
+            after.append(state)
+        return self.head(self.norm(h)), after
 
 
 def _mean(h: Tensor, lengths: Tensor | None) -> Tensor:
