@@ -9,6 +9,8 @@ __all__ = ["SEQUENCE_MIXER"]
 
 _RECURRENT = frozenset({"causal", "bidirectional", "stepwise", "any-length"})
 _LINEAR_RECURRENT = _RECURRENT | {"linear"}
+_LINEAR_STATE = _LINEAR_RECURRENT | {"stateful"}
+_SELECTIVE = frozenset({"causal", "stepwise", "any-length", "stateful", "bfloat16"})
 _CONVOLUTION = frozenset({"causal", "bidirectional", "any-length", "linear"})
 
 
@@ -20,7 +22,7 @@ def bench_methods() -> Iterator[Method]:
         SEQUENCE_MIXER,
         "bench_sequence.s4:S4",
         reference="Gu, Goel, Ré 2022, arXiv:2111.00396",
-        traits=_LINEAR_RECURRENT,
+        traits=_LINEAR_STATE,
         summary="state space with the NPLR form of HiPPO-LegS, kernel by Cauchy sums",
     )
     yield Method(
@@ -28,7 +30,7 @@ def bench_methods() -> Iterator[Method]:
         SEQUENCE_MIXER,
         "bench_sequence.s4d:S4D",
         reference="Gu, Gupta, Goel, Ré 2022, arXiv:2206.11893",
-        traits=_LINEAR_RECURRENT,
+        traits=_LINEAR_STATE,
         summary="state space with a diagonal state matrix",
     )
     yield Method(
@@ -47,6 +49,7 @@ def bench_methods() -> Iterator[Method]:
         traits=_CONVOLUTION,
         summary="long convolution whose kernel is interpolated at growing scales and decays",
     )
+    yield from _state_spaces()
     yield Method(
         "free-convolution",
         SEQUENCE_MIXER,
@@ -81,6 +84,60 @@ def bench_methods() -> Iterator[Method]:
     )
 
 
+def _state_spaces() -> Iterator[Method]:
+    """Yield the other state-space models."""
+    ptd = "Yu, Nigmetov, Morozov, Mahoney, Erichson 2024, arXiv:2310.01698"
+    mamba = "Gu, Dao 2023, arXiv:2312.00752"
+    yield Method(
+        "s4-ptd",
+        SEQUENCE_MIXER,
+        "bench_sequence.s4_ptd:S4PTD",
+        reference=ptd,
+        traits=_LINEAR_STATE,
+        summary="S4D from a HiPPO-LegS that was perturbed before it was diagonalised",
+    )
+    yield Method(
+        "s5",
+        SEQUENCE_MIXER,
+        "bench_sequence.s5:S5",
+        reference="Smith, Warrington, Linderman 2023, arXiv:2208.04933",
+        traits=_LINEAR_STATE,
+        summary="one diagonal state-space system for all channels, by a parallel scan",
+    )
+    yield Method(
+        "s5-ptd",
+        SEQUENCE_MIXER,
+        "bench_sequence.s5_ptd:S5PTD",
+        reference=ptd,
+        traits=_LINEAR_STATE,
+        summary="S5 from a HiPPO-LegS that was perturbed before it was diagonalised",
+    )
+    yield Method(
+        "lru",
+        SEQUENCE_MIXER,
+        "bench_sequence.lru:LRU",
+        reference="Orvieto, Smith, Gu, Fernando, Gulcehre, Pascanu, De 2023, arXiv:2303.06349",
+        traits=_LINEAR_STATE,
+        summary="diagonal complex linear recurrence without continuous time",
+    )
+    yield Method(
+        "s6",
+        SEQUENCE_MIXER,
+        "bench_sequence.s6:S6",
+        reference=mamba,
+        traits=_SELECTIVE,
+        summary="state space whose step, input and output matrices depend on the input",
+    )
+    yield Method(
+        "mamba",
+        SEQUENCE_MIXER,
+        "bench_sequence.mamba:Mamba",
+        reference=mamba,
+        traits=_SELECTIVE,
+        summary="S6 between a short convolution and a gate, on twice the channels",
+    )
+
+
 @hookimpl
 def bench_tasks() -> Iterator[Task]:
     """Contribute the tasks."""
@@ -100,6 +157,7 @@ def bench_tasks() -> Iterator[Task]:
         "bench_sequence.tasks.listops:ListOps",
         metrics=("accuracy", "root_operator_accuracy", *costs),
         datasets=("listops",),
+        requires=frozenset({"bidirectional"}),
         reference="Nangia, Bowman 2018, arXiv:1804.06028; Tay et al. 2020, arXiv:2011.04006",
         summary="evaluate nested list operations; short expressions by default",
     )
