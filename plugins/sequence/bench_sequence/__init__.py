@@ -82,6 +82,91 @@ def bench_methods() -> Iterator[Method]:
         traits=_RECURRENT,
         summary="multi-head attention with the softmax replaced by a product of positive features",
     )
+    yield from _mixers()
+
+
+def _mixers() -> Iterator[Method]:
+    """The convolutional and structured, the attention, recurrent and other mixers."""
+    yield Method(
+        "hyena",
+        SEQUENCE_MIXER,
+        "bench_sequence.hyena:Hyena",
+        reference="Poli et al. 2023, arXiv:2302.10866",
+        traits=frozenset({"causal", "any-length"}),
+        summary="gates and long convolutions with implicit kernels in turn",
+    )
+    yield Method(
+        "monarch-mixer",
+        SEQUENCE_MIXER,
+        "bench_sequence.monarch_mixer:MonarchMixer",
+        reference="Fu et al. 2023, arXiv:2310.12109",
+        traits=frozenset({"causal", "bidirectional", "any-length"}),
+        summary="gated long convolution by Monarch matrices",
+    )
+    yield Method(
+        "hyperzzw",
+        SEQUENCE_MIXER,
+        "bench_sequence.hyperzzw:HyperZZW",
+        reference="Zhang 2024, arXiv:2401.17948",
+        traits=frozenset({"bidirectional"}),
+        summary="kernels of slow networks times the input as weights for it, ten branches (Terminator's layer)",
+    )
+    yield Method(
+        "fnet",
+        SEQUENCE_MIXER,
+        "bench_sequence.fnet:FNet",
+        reference="Lee-Thorp, Ainslie, Eckstein, Ontanon 2021, arXiv:2105.03824",
+        traits=frozenset({"bidirectional", "any-length", "linear"}),
+        summary="Fourier transform along sequence and channels: no parameters",
+    )
+    yield Method(
+        "tcn",
+        SEQUENCE_MIXER,
+        "bench_sequence.tcn:TCN",
+        reference="Bai, Kolter, Koltun 2018, arXiv:1803.01271",
+        traits=_RECURRENT,
+        summary="dilated CNN: residual blocks of convolutions whose reach doubles",
+    )
+    yield Method(
+        "timesnet",
+        SEQUENCE_MIXER,
+        "bench_sequence.timesnet:TimesNet",
+        reference="Wu et al. 2023, arXiv:2210.02186",
+        traits=frozenset({"bidirectional", "any-length"}),
+        summary="TimesBlock: the sequence folded at its strongest periods into images and convolved",
+    )
+    yield Method(
+        "tensor-attention",
+        SEQUENCE_MIXER,
+        "bench_sequence.tensor_attention:TensorAttention",
+        reference="Alman, Song 2024, arXiv:2310.04064",
+        traits=_RECURRENT,
+        summary="softmax attention to all pairs of positions, exact, cubic in length",
+    )
+    yield Method(
+        "polynomial-tensor-attention",
+        SEQUENCE_MIXER,
+        "bench_sequence.tensor_attention:PolynomialTensorAttention",
+        reference="Alman, Song 2024, arXiv:2310.04064",
+        traits=_RECURRENT,
+        summary="attention to all pairs of positions, approximated by a polynomial, linear in length",
+    )
+    yield Method(
+        "gru",
+        SEQUENCE_MIXER,
+        "bench_sequence.gru:GRU",
+        reference="Cho et al. 2014, arXiv:1406.1078",
+        traits=_RECURRENT,
+        summary="gated recurrent unit",
+    )
+    yield Method(
+        "neural-cde",
+        SEQUENCE_MIXER,
+        "bench_sequence.neural_cde:NeuralCDE",
+        reference="Kidger, Morrill, Foster, Lyons 2020, arXiv:2005.08926",
+        traits=_RECURRENT,
+        summary="differential equation of a hidden path that the data drive",
+    )
 
 
 def _state_spaces() -> Iterator[Method]:
