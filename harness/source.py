@@ -40,8 +40,8 @@ def parameters(target: str) -> dict[str, Parameter]:
     """Return the parameters of a target, in order.
 
     A function's arguments, a class's ``__init__`` arguments, or a dataclass's fields; what a class inherits from
-    another class of its module counts. Raises CatalogError where the target cannot be found or a default is not a
-    literal of plain data.
+    a class of its package, of its module or imported by ``from … import``, counts. Raises CatalogError where the
+    target cannot be found or a default is not a literal of plain data.
     """
     module, attribute = _split(target)
     definition = _definition(module, attribute)
@@ -90,9 +90,23 @@ def _of_class(definition: ast.ClassDef, module: str, target: str) -> list[Parame
     for node in definition.body:
         if isinstance(node, ast.FunctionDef) and node.name == "__init__":
             return list(_of_arguments(node.args, target, skip=1))
-    bases = [_definition(module, base.id) for base in definition.bases if isinstance(base, ast.Name)]
-    inherited = [p for base in bases if isinstance(base, ast.ClassDef) for p in _of_class(base, module, target)]
+    inherited: list[Parameter] = []
+    for base in (base.id for base in definition.bases if isinstance(base, ast.Name)):
+        home = _home(module, base)
+        found = _definition(home, base)
+        if isinstance(found, ast.ClassDef):
+            inherited += _of_class(found, home, target)
     return inherited + list(_of_fields(definition, target))
+
+
+def _home(module: str, name: str) -> str:
+    """Return the module of the same package that a name in `module` is imported from, or else `module` itself."""
+    package = module if _file(module).name == "__init__.py" else module.rpartition(".")[0]
+    for node in _tree(module).body:
+        if isinstance(node, ast.ImportFrom) and any(a.name == name and a.asname in (None, name) for a in node.names):
+            home = importlib.util.resolve_name("." * node.level + (node.module or ""), package)
+            return home if home.partition(".")[0] == module.partition(".")[0] and _find(home) else module
+    return module
 
 
 def _of_arguments(arguments: ast.arguments, target: str, skip: int) -> Iterator[Parameter]:

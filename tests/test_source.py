@@ -135,6 +135,14 @@ def test_parameters_that_a_class_inherits(parameters):
     assert {name: p.default for name, p in found.items()} == {"a": 1, "b": 3, "c": 4}
 
 
+def test_parameters_that_a_class_inherits_from_another_module_of_its_package(package):
+    package(
+        base="from torch.nn import Module\n@dataclass\nclass Base(Module):\n    a: int = 1\n    b: int = 2\n",
+        m="from .base import Base\nfrom srcpkg.base import Other\n@dataclass\nclass F(Base):\n    b: int = 3\n",
+    )
+    assert {name: p.default for name, p in source.parameters("srcpkg.m:F").items()} == {"a": 1, "b": 3}
+
+
 def test_init_that_a_class_inherits(parameters):
     text = "class Base:\n    def __init__(self, a: int = 1): pass\nclass F(Base):\n    pass\n"
     assert list(parameters(text, "F")) == ["a"]
