@@ -75,7 +75,7 @@ def procedural_pool(
             expert = copy.deepcopy(base)
             tune(expert, [(splits["train"], head)], tuning, seed=seed * 100 + k)
             if control == "shuffled":
-                _shuffle(expert, base, seed * 100 + k)
+                shuffle(expert, base, seed * 100 + k)
             arrays |= numpy_state(expert.state_dict(), f"expert.{k}") | {f"head.{k}": head.numpy()}
             for split, examples in splits.items():
                 arrays |= _examples(split, k, examples)
@@ -140,7 +140,7 @@ def _digits(seed: int) -> dict[str, Split]:
     return {split: (inputs[part], labels[part]) for split, part in bounds.items()}
 
 
-def _shuffle(expert: nn.Module, base: nn.Module, seed: int) -> None:
+def shuffle(expert: nn.Module, base: nn.Module, seed: int) -> None:
     """Permute the entries of each tensor's update at random."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
