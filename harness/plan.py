@@ -15,7 +15,7 @@ from harness.binding import bind
 from harness.catalog import Catalog
 from harness.document import Place
 from harness.errors import BenchError, CatalogError, SuiteError, did_you_mean
-from harness.spec import JSON, Method, Task
+from harness.spec import JSON, Anchors, Method, Task
 from harness.suite import Entry, Suite
 
 SCORING = "harness.scoring:score"  # the core's own code that shapes the numbers of every run
@@ -55,6 +55,7 @@ class Run:
     task_source: str  # likewise without the method
     libraries: Mapping[str, str]
     skip: str = ""
+    anchors: Anchors | None = None  # of the primary metric
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,7 @@ class _Cell:
     version: str
     params: dict[str, JSON]
     metrics: tuple[str, ...] = ()
+    anchors: Anchors | None = None
 
 
 def plan(suite: Suite, catalog: Catalog, *, hardware: str, lack: str = "") -> list[Run]:
@@ -159,12 +161,26 @@ def _cells(suite: Suite, catalog: Catalog, kind: str, entry: Entry) -> list[_Cel
     for name in (name for name, parameter in known.items() if parameter.required):
         if name not in entry.params and name not in entry.grid:
             raise suite.document.error(f"{kind} '{spec.name}' needs the parameter '{name}'", *entry.place)
+    anchors = _anchors(suite, catalog, entry, spec, metrics) if kind == "task" else None
     cells = []
     for values in itertools.product(*entry.grid.values()):
         chosen = {**entry.params, **dict(zip(entry.grid, values, strict=True))}
         label = " ".join([spec.name, *(f"{name}={_plain(value)}" for name, value in chosen.items())])
-        cells.append(_Cell(spec, label, version, bind(suite, kind, entry, known, chosen), metrics))
+        cells.append(_Cell(spec, label, version, bind(suite, kind, entry, known, chosen), metrics, anchors))
     return cells
+
+
+def _anchors(suite: Suite, catalog: Catalog, entry: Entry, task: Task, metrics: tuple[str, ...]) -> Anchors | None:
+    """Return the suite's anchors of a task, or the task's own where its own primary metric ranks."""
+    anchors = entry.anchors or (task.anchors if metrics[0] == task.metrics[0] else None)
+    if anchors and anchors.better != (better := catalog.metrics[metrics[0]].better):
+        raise suite.document.error(
+            f"by its anchors, the task '{task.name}' improves from chance {anchors.chance} to {anchors.reference}, and "
+            f"of '{metrics[0]}' {better} is better",
+            *entry.place[:2],
+            "anchors",
+        )
+    return anchors
 
 
 def _look_up(suite: Suite, catalog: Catalog, kind: str, name: str, place: Place) -> Any:
@@ -233,4 +249,5 @@ def _run(suite: Suite, catalog: Catalog, method: _Cell, task: _Cell, seed: int, 
         task_source=source.digest(*posed),
         costs=frozenset(name for name, metric in metrics.items() if metric.role == "cost"),
         units={name: metric.unit for name, metric in metrics.items()},
+        anchors=task.anchors,
     )

@@ -228,11 +228,16 @@ def _header(job: Job) -> dict[str, Any]:
         "suite_text": job.suite.document.text,
         "plan": [run.id for run in job.runs],
         "metrics": {
-            name: {"better": m.better, "unit": m.unit, "role": m.role, "summary": m.summary}
+            name: {"better": m.better, "unit": m.unit, "role": m.role, "summary": m.summary, "worst": m.worst}
             for name, m in metrics.items()
         },
         "primary": {
             f"{run.task} {json.dumps(run.task_params, sort_keys=True)}": next(iter(run.metrics)) for run in job.runs
+        },
+        "anchors": {
+            f"{run.task} {json.dumps(run.task_params, sort_keys=True)}": dataclasses.asdict(run.anchors)
+            for run in job.runs
+            if run.anchors
         },
         "hardware": {provenance.fingerprint(hardware): hardware},
         "environment": {provenance.fingerprint(environment): environment},
