@@ -80,7 +80,7 @@ class Backlog:
         """Take in that an attempt of this session has ended, and is stored."""
         run = attempt.run
         self._ledger.refresh()
-        if status in RETRIED and attempt.number < self._first[run.id] + self._retry:
+        if self._is_retried(run, attempt.number, status):
             self._runs.append(run)
             return
         if status not in (*RETRIED, "timed-out"):
@@ -95,9 +95,13 @@ class Backlog:
             return False
         self._ledger.refresh()
         last = self._ledger.last(run.id)
-        if last.attempt >= self._first[run.id]:  # another session has ended it since this one began
+        ended = last.attempt >= self._first[run.id]  # by another session, since this one began
+        if ended and not self._is_retried(run, last.attempt, last.status):
             self._leases.release(run.id)
             self._passed(EndedElsewhere(run, last.status))
             return False
         self._mine.add(run.id)
         return True
+
+    def _is_retried(self, run: Run, number: int, status: str) -> bool:
+        return status in RETRIED and number < self._first[run.id] + self._retry

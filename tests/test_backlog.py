@@ -131,9 +131,8 @@ def test_no_other_session_gets_a_run_between_its_tries(side, clock):
 
 @pytest.mark.parametrize("status", STATUSES)
 def test_run_that_was_ended_elsewhere_is_passed_over_however_it_ended(side, status, links):
-    mine, other = side("a", "b", retry=3), side("a", "b", retry=3)
+    mine, other = side("a", "b"), side("a", "b")
     assert other.take() == ("a", 1)
-    other.backlog._retry = 0
     other.end(status)
     assert mine.take() == ("b", 1)
     (event,) = mine.passed
@@ -141,6 +140,18 @@ def test_run_that_was_ended_elsewhere_is_passed_over_however_it_ended(side, stat
     assert (event.run.id, event.status) == ("a", status)
     assert links() == ["b.1"]
     assert mine.backlog.waiting == 0
+
+
+@pytest.mark.parametrize("status", STATUSES)
+def test_run_that_ended_elsewhere_by_what_may_be_luck_is_retried_where_this_session_retries(side, status):
+    mine, other = side("a", retry=1), side("a")
+    other.take()
+    other.end(status)
+    if status in ("killed", "out-of-memory"):
+        assert mine.take() == ("a", 2)
+        mine.end(status)
+        assert mine.passed == []
+    assert mine.take() is None
 
 
 def test_run_that_another_session_holds_is_looked_at_again_after_a_while(side, clock):
