@@ -234,6 +234,7 @@ def _header(job: Job) -> dict[str, Any]:
         "primary": {
             f"{run.task} {json.dumps(run.task_params, sort_keys=True)}": next(iter(run.metrics)) for run in job.runs
         },
+        "field": list(job.suite.field),
         "anchors": {
             f"{run.task} {json.dumps(run.task_params, sort_keys=True)}": dataclasses.asdict(run.anchors)
             for run in job.runs

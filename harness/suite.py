@@ -16,6 +16,7 @@ One file, no include, no inheritance, no interpolation:
       - s4
       - method: s4d
         grid: {init: [legs, lin]}         # every combination of these
+    field: [s4, "method=s4d,init=legs"]   # what ranks over tasks refer to, so that nobody who joins moves them
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from typing import Any, Literal
 from harness import document, units
 from harness.document import Document, Place, describe
 from harness.errors import SuiteError, did_you_mean
+from harness.selection import Selection
 from harness.spec import JSON, Anchors
 from harness.text import NAME_RULE, is_name
 
@@ -71,10 +73,11 @@ class Suite:
     seeds: tuple[int, ...]
     tasks: tuple[Entry, ...]
     methods: tuple[Entry, ...]
+    field: tuple[str, ...]  # expressions that choose the methods which ranks refer to; empty for all
     document: Document
 
 
-_KEYS = ("title", "description", "hardware", "time_limit", "pack", "seeds", "tasks", "methods")
+_KEYS = ("title", "description", "hardware", "time_limit", "pack", "seeds", "tasks", "methods", "field")
 
 
 def read_suite(path: Path) -> Suite:
@@ -97,6 +100,7 @@ def read_suite(path: Path) -> Suite:
         seeds=_seeds(source, top.get("seeds", [0])),
         tasks=_entries(source, "task", top["tasks"]),
         methods=_entries(source, "method", top["methods"]),
+        field=_field(source, top.get("field", [])),
         document=source,
     )
 
@@ -195,6 +199,17 @@ def _entry(source: Document, kind: str, item: Any, place: Place) -> Entry:
     return Entry(
         given[kind], (*place, kind), params, grid, _metrics(source, given, place), _anchors(source, given, place)
     )
+
+
+def _field(source: Document, part: Any) -> tuple[str, ...]:
+    if not isinstance(part, list):
+        raise source.error(f"'field' has to be a list of methods, such as [s4], not {describe(part)}", "field")
+    for i, expression in enumerate(part):
+        try:
+            Selection.parse(expression if isinstance(expression, str) else "", plain="method")
+        except ValueError as error:
+            raise source.error(f"'field' names methods: {error}", "field", i) from None
+    return tuple(part)
 
 
 def _mapping(source: Document, given: dict[str, Any], key: str, place: Place) -> dict[str, Any]:
