@@ -12,6 +12,8 @@ from typing import Any
 from harness import source
 from harness.binding import bind
 from harness.catalog import Catalog
+from harness.claims import Cell, Unresolved, resolve
+from harness.claims.resolving import spelled
 from harness.document import Place
 from harness.errors import BenchError, CatalogError, SuiteError
 from harness.selection import Facts, Selection, facts, plain
@@ -91,6 +93,7 @@ def plan(suite: Suite, catalog: Catalog, *, hardware: str, lack: str = "") -> li
     ]
     _check_distinct(suite, runs)
     _check_field(suite, runs)
+    _check_claims(suite, runs)
     return runs
 
 
@@ -188,6 +191,36 @@ def _check_field(suite: Suite, runs: list[Run]) -> None:
         unknown = selection.unknown(set().union(*(_facts(run) for run in runs)))
         if unknown or not any(selection.matches(_facts(run)) for run in runs):
             raise suite.document.error(f"'field': {unknown or f'{expression!r} matches no method here'}", "field", i)
+
+
+def _check_claims(suite: Suite, runs: list[Run]) -> None:
+    """Raise SuiteError, with file and line, for a claim that does not fit what is planned."""
+    if all(run.skip for run in runs):
+        return  # the machine lacks what the suite asks for
+    cells = list({(cell.method, cell.task): cell for cell in map(_cell_of, runs) if cell}.values())
+    for claim in suite.claims:
+        try:
+            resolve(claim.check, cells)
+        except Unresolved as error:
+            raise suite.document.error(
+                f"claim '{claim.id}': {error}", *claim.place, "check", claim.kind, error.key
+            ) from None
+
+
+def _cell_of(run: Run) -> Cell | None:
+    """Return what a claim may speak of; nothing for a pairing that is not to be."""
+    if run.skip:
+        return None
+    return Cell(
+        method=spelled(run.method, run.method_params),
+        task=spelled(run.task, run.task_params),
+        facts=facts(run.family, run.method, run.method_params, run.task, run.task_params),
+        method_params=run.method_params,
+        task_params=run.task_params,
+        metrics=tuple(run.metrics),
+        costs=run.costs,
+        has_anchors=run.anchors is not None,
+    )
 
 
 def _run(suite: Suite, catalog: Catalog, method: _Cell, task: _Cell, seed: int, hardware: str, lack: str) -> Run:

@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from harness import document, units
+from harness.claims import Claim, read_claims
 from harness.document import Document, Place, describe
 from harness.errors import SuiteError, did_you_mean
 from harness.selection import Selection
@@ -74,10 +75,11 @@ class Suite:
     tasks: tuple[Entry, ...]
     methods: tuple[Entry, ...]
     field: tuple[str, ...]  # expressions that choose the methods which ranks refer to; empty for all
+    claims: tuple[Claim, ...]
     document: Document
 
 
-_KEYS = ("title", "description", "hardware", "time_limit", "pack", "seeds", "tasks", "methods", "field")
+_KEYS = ("title", "description", "hardware", "time_limit", "pack", "seeds", "tasks", "methods", "field", "claims")
 
 
 def read_suite(path: Path) -> Suite:
@@ -101,6 +103,7 @@ def read_suite(path: Path) -> Suite:
         tasks=_entries(source, "task", top["tasks"]),
         methods=_entries(source, "method", top["methods"]),
         field=_field(source, top.get("field", [])),
+        claims=read_claims(source, top.get("claims", [])),
         document=source,
     )
 
