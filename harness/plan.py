@@ -143,7 +143,7 @@ def _cells(suite: Suite, catalog: Catalog, kind: str, entry: Entry) -> list[_Cel
     for values in itertools.product(*entry.grid.values()):
         chosen = {**entry.params, **dict(zip(entry.grid, values, strict=True))}
         label = " ".join([spec.name, *(f"{name}={plain(value)}" for name, value in chosen.items())])
-        cells.append(_Cell(spec, label, version, bind(suite, kind, entry, known, chosen), metrics, anchors))
+        cells.append(_Cell(spec, label, version, bind(suite, kind, entry, known, chosen), metrics, anchors=anchors))
     return cells
 
 
