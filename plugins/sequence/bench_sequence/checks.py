@@ -75,7 +75,7 @@ def check_batch_independence(build: Build) -> None:
 def check_gradient_reaches_every_parameter(build: Build) -> None:
     """Every trainable parameter has a gradient that is not zero throughout."""
     for form, layer in _forms(build):
-        y = layer(_noise(BATCH, L_MAX, D_MODEL))
+        y = layer(_noise(BATCH, L_MAX, D_MODEL).requires_grad_())  # a layer may have no parameters at all
         (y * _noise(*y.shape, seed=1)).sum().backward()  # random weights, since some symmetric losses have no gradient
         for name, parameter in layer.named_parameters():
             if parameter.requires_grad:
