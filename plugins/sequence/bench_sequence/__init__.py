@@ -207,6 +207,14 @@ def _state_spaces() -> Iterator[Method]:
         summary="diagonal complex linear recurrence without continuous time",
     )
     yield Method(
+        "spacetime",
+        SEQUENCE_MIXER,
+        "bench_sequence.spacetime:SpaceTime",
+        reference="Zhang, Saab, Poli, Dao, Goel, Ré 2023, arXiv:2303.09489",
+        traits=_LINEAR_STATE,
+        summary="discrete state space with a companion matrix",
+    )
+    yield Method(
         "s6",
         SEQUENCE_MIXER,
         "bench_sequence.s6:S6",
