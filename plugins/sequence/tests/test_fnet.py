@@ -32,9 +32,9 @@ def test_it_is_two_real_matrix_products_less_two():
 
 
 def test_noise_comes_out_with_half_of_length_times_width_as_variance():
-    x = noise(128, 64) assert FNet(d_model=64, l_max=128, causal=False)(x).var().item() == pytest.approx(128 * 64 / 2,
-    rel=0.05) assert FNet(d_model=64, l_max=128, causal=False, scale="orthonormal")(x).var().item() ==
-    pytest.approx(0.5, rel=0.05)
+    x, size = noise(128, 64), {"d_model": 64, "l_max": 128}
+    assert FNet(**size, causal=False)(x).var().item() == pytest.approx(128 * 64 / 2, rel=0.05)
+    assert FNet(**size, causal=False, scale="orthonormal")(x).var().item() == pytest.approx(0.5, rel=0.05)
 
 
 def test_twice_it_gives_the_mean_of_the_sequence_and_its_reflection():

@@ -1,4 +1,4 @@
-"""The implicit filter by its equation, and Hyena as the product of diagonal and Toeplitz matrices that the paper gives."""
+"""The implicit filter by its equation; Hyena as the product of diagonal and Toeplitz matrices."""
 
 import math
 

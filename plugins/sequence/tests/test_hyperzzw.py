@@ -126,9 +126,10 @@ def test_gradients_reach_local_kernels_through_their_direction_alone():
 
 
 def test_a_slow_network_is_a_function_of_place():
-    coarse, fine = SlowNetwork(_grid(5, 2), C, hidden=8, omega_0=1.0), SlowNetwork(_grid(9, 2), C, hidden=8,
-    omega_0=1.0) state = {name: value for name, value in coarse.state_dict().items() if name != "place_bias"}
-    fine.load_state_dict(state, strict=False) every_other = fine().unflatten(0, (9, 9))[::2, ::2]
+    coarse, fine = (SlowNetwork(_grid(size, 2), C, hidden=8, omega_0=1.0) for size in (5, 9))
+    state = {name: value for name, value in coarse.state_dict().items() if name != "place_bias"}
+    fine.load_state_dict(state, strict=False)
+    every_other = fine().unflatten(0, (9, 9))[::2, ::2]
     torch.testing.assert_close(coarse().unflatten(0, (5, 5)), every_other, rtol=0, atol=1e-12)
 
 
@@ -140,8 +141,9 @@ def test_a_slow_network_is_its_equation():
         h = g[0]
         for i in (0, 1):
             h = g[i + 1] * (network.linears[i].weight @ h + network.linears[i].bias) + network.place_bias[place]
-        torch.testing.assert_close(network()[place], network.output.weight @ h + network.output.bias, rtol=0,
-        atol=1e-12)
+        torch.testing.assert_close(
+            network()[place], network.output.weight @ h + network.output.bias, rtol=0, atol=1e-12
+        )
 
 
 def test_frequencies_start_as_gamma_variables_and_the_output_with_the_places_share():
@@ -165,8 +167,8 @@ def test_gates_never_enlarge_their_input():
 
 
 @pytest.mark.parametrize(
-    ("causal", "parameters", "message"), [(True, {}, "no causal form"), (False, {"coupling": "all"}, "sequence or
-    batch")]
+    ("causal", "parameters", "message"),
+    [(True, {}, "no causal form"), (False, {"coupling": "all"}, "sequence or batch")],
 )
 def test_bad_arguments_are_refused(causal, parameters, message):
     with pytest.raises(ValueError, match=message):

@@ -89,7 +89,7 @@ def test_convolutions_are_those_by_fft(p, length, taps):
 
 
 def banded(forward, backward, length):
-    """The (length, length) matrix with forward[j] on its j-th lower diagonal and backward[j] on its (j + 1)-th upper."""
+    """The matrix with forward[j] on its j-th lower diagonal and backward[j] on its (j + 1)-th upper one."""
     M = torch.zeros(length, length)
     for t, s in itertools.product(range(length), repeat=2):
         kernel, lag = (forward, t - s) if s <= t else (backward, s - t - 1)

@@ -1,4 +1,4 @@
-"""Tensor attention as a sum over all triples, and its linear-time approximation within the bound of Taylor's theorem."""
+"""Tensor attention as a sum over all triples; its linear-time approximation within the bound of Taylor's theorem."""
 
 import math
 
@@ -112,10 +112,12 @@ def test_the_approximation_is_the_sum_over_triples_of_the_polynomial(causal, deg
 
 @pytest.mark.parametrize("degree", [1, 4, 8])
 def test_there_is_one_feature_for_each_monomial(degree):
-    x = torch.randn(3, E, dtype=torch.float64) features = monomials(x, degree) assert features.shape == (3, math.comb(E
-    + degree, degree)) torch.testing.assert_close(features[:, : 1 + E], torch.cat((torch.ones_like(x[:, :1]), x), -1),
-    rtol=0, atol=0) torch.testing.assert_close(features.sum(-1), sum(_complete(x, t) for t in range(degree + 1)),
-    rtol=1e-12, atol=1e-12)
+    x = torch.randn(3, E, dtype=torch.float64)
+    features = monomials(x, degree)
+    assert features.shape == (3, math.comb(E + degree, degree))
+    assert torch.equal(features[:, : 1 + E], torch.cat((torch.ones_like(x[:, :1]), x), -1))
+    expected = sum(_complete(x, t) for t in range(degree + 1))
+    torch.testing.assert_close(features.sum(-1), expected, rtol=1e-12, atol=1e-12)
 
 
 def _complete(x, t):
@@ -128,7 +130,9 @@ def _complete(x, t):
 
 
 @pytest.mark.parametrize("causal", [True, False])
-@pytest.mark.parametrize(("entry_bound", "degree", "expected"), [(1, 4, 2.6e-7), (1, 8, 2.7e-11), (2, 4, 0.023), (2, 8, 0.0016)])
+@pytest.mark.parametrize(
+    ("entry_bound", "degree", "expected"), [(1, 4, 2.6e-7), (1, 8, 2.7e-11), (2, 4, 0.023), (2, 8, 0.0016)]
+)
 def test_the_error_keeps_to_taylors_bound_and_is_of_the_expected_size(entry_bound, degree, expected, causal):
     """With weights within ε e^z of e^z, and values up to V = B^2, outputs are within 2 ε V / (1 - ε)."""
     errors = []
@@ -137,9 +141,9 @@ def test_the_error_keeps_to_taylors_bound_and_is_of_the_expected_size(entry_boun
         exact = tensor_attention(*tensors, causal=causal)
         errors.append((polynomial_tensor_attention(*tensors, causal=causal, degree=degree) - exact).abs().max().item())
         q, k1, k2 = tensors[:3]
-        R = (torch.einsum("ic,jc,kc->ijk", q, k1, k2) / E).abs().max().item()
-        assert R <= entry_bound**3
-        epsilon = R ** (degree + 1) * math.exp(2 * R) / math.factorial(degree + 1)
+        bound = (torch.einsum("ic,jc,kc->ijk", q, k1, k2) / E).abs().max().item()
+        assert bound <= entry_bound**3
+        epsilon = bound ** (degree + 1) * math.exp(2 * bound) / math.factorial(degree + 1)
         if epsilon < 1:
             assert errors[-1] <= 2 * epsilon * entry_bound**2 / (1 - epsilon)
     assert min(errors) < 30 * expected
