@@ -8,11 +8,13 @@ Everything else is private to the core.
 from harness.errors import BenchError, Skip
 from harness.hookspecs import hookimpl
 from harness.spec import (
+    Anchors,
     Build,
     Context,
     Dataset,
     Executor,
     Family,
+    File,
     Method,
     Metric,
     Outputs,
@@ -22,12 +24,14 @@ from harness.spec import (
 )
 
 __all__ = [
+    "Anchors",
     "BenchError",
     "Build",
     "Context",
     "Dataset",
     "Executor",
     "Family",
+    "File",
     "Method",
     "Metric",
     "Outputs",
