@@ -34,7 +34,7 @@ def concrete(
     experts: Sequence[StateDict],
     access: Access,
     then: Literal["nothing", "adamerging"] = "nothing",
-    steps: int = 300,
+    steps: int = 150,
     lr: float = 0.01,
     batch_size: int = 16,
     scale: float = 0.3,
