@@ -88,6 +88,7 @@ def plan(suite: Suite, catalog: Catalog, *, hardware: str, lack: str = "") -> li
         if task.spec.family == method.spec.family
     ]
     _check_distinct(suite, runs)
+    _check_published(suite, runs)
     return runs
 
 
@@ -194,6 +195,25 @@ def _check_distinct(suite: Suite, runs: list[Run]) -> None:
         if run.id in seen:
             raise SuiteError(f"the run '{run.label}' stands twice in it", path=suite.document.path)
         seen.add(run.id)
+
+
+def _check_published(suite: Suite, runs: list[Run]) -> None:
+    """Raise SuiteError where a published number is none of what the suite measures."""
+    for i, number in enumerate(suite.published):
+        meant = [r for r in runs if number.matches(r.method, r.method_params, r.task, r.task_params)]
+        if not meant:
+            known = {run.method for run in runs} | {run.task for run in runs}
+            wrong = [key for key in (number.method, number.task) if key.split(",")[0] not in known]
+            hint = did_you_mean(wrong[0], known) if wrong else ""
+            raise suite.document.error(
+                f"the suite has no run of '{number.method}' on '{number.task}'{hint}", "published", i, "method"
+            )
+        metrics = {name for run in meant for name in run.metrics}
+        if number.metric not in metrics:
+            hint = did_you_mean(number.metric, metrics)
+            raise suite.document.error(
+                f"'{number.task}' is not scored by '{number.metric}'{hint}", "published", i, "metric"
+            )
 
 
 def _run(suite: Suite, catalog: Catalog, method: _Cell, task: _Cell, seed: int, hardware: str, lack: str) -> Run:

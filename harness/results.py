@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from harness import store
+from harness.published import Published
 from harness.stats import Interval, holm, paired_p, t_interval
 
 BOARD = ["task", "task_params", "hardware", "device"]
@@ -102,6 +103,8 @@ class Results:
         self.environments: dict[str, dict[str, str]] = _merged(headers, "environment")
         self.title: str = headers[-1].get("title", "") if headers else ""
         self.suite_text: str = headers[-1].get("suite_text", "") if headers else ""
+        self.description: str = headers[-1].get("description", "") if headers else ""
+        self.published = [Published(**facts) for facts in headers[-1].get("published", [])] if headers else []
         self._primary: dict[str, str] = _merged(headers, "primary")
 
     @classmethod

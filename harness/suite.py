@@ -15,6 +15,8 @@ One file, no include, no inheritance, no interpolation:
       - s4
       - method: s4d
         grid: {init: [legs, lin]}         # every combination of these
+
+Published numbers may stand beside them: see `harness.published`.
 """
 
 from __future__ import annotations
@@ -24,9 +26,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from harness import document, units
+from harness import document, published, units
 from harness.document import Document, Place, describe
 from harness.errors import SuiteError, did_you_mean
+from harness.published import Published
 from harness.spec import JSON
 from harness.text import NAME_RULE, is_name
 
@@ -69,10 +72,11 @@ class Suite:
     seeds: tuple[int, ...]
     tasks: tuple[Entry, ...]
     methods: tuple[Entry, ...]
+    published: tuple[Published, ...]
     document: Document
 
 
-_KEYS = ("title", "description", "hardware", "time_limit", "pack", "seeds", "tasks", "methods")
+_KEYS = ("title", "description", "hardware", "time_limit", "pack", "seeds", "tasks", "methods", "published")
 
 
 def read_suite(path: Path) -> Suite:
@@ -95,6 +99,7 @@ def read_suite(path: Path) -> Suite:
         seeds=_seeds(source, top.get("seeds", [0])),
         tasks=_entries(source, "task", top["tasks"]),
         methods=_entries(source, "method", top["methods"]),
+        published=published.read(source, top.get("published", [])),
         document=source,
     )
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness import units
-from harness.cli.program import console, suite_path, warn
-from harness.cli.stored import RESULTS, print_results
+from harness.cli.program import RESULTS, console, suite_path, warn
+from harness.cli.stored import print_results
 from harness.text import one_line
 
 if TYPE_CHECKING:

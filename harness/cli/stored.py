@@ -8,15 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.program import console, results_folder, warn
+from harness.cli.program import RESULTS, console, results_folder, warn
 
 if TYPE_CHECKING:
     from harness.catalog import Catalog
     from harness.results import Results
-
-RESULTS = click.option(
-    "--results", default="results", show_default=True, help="Folder under which each suite has its own."
-)
 
 
 @click.command()

@@ -1,6 +1,7 @@
 """The manifest of bench-sequence: what it contributes, by name. Imports no torch."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from bench_sequence.family import SEQUENCE_MIXER
 from harness import Dataset, Method, Metric, Task, hookimpl
@@ -124,6 +125,12 @@ def bench_metrics() -> Iterator[Metric]:
         role="baseline",
         summary="naming the most frequent answer of the expression's outermost operator",
     )
+
+
+@hookimpl
+def bench_references() -> Iterator[Path]:
+    """Contribute the works that methods and tasks refer to."""
+    yield Path(__file__).with_name("references.bib")
 
 
 @hookimpl
