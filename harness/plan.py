@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 import hashlib
 import itertools
 import json
@@ -15,7 +14,8 @@ from harness.binding import bind
 from harness.catalog import Catalog
 from harness.document import Place
 from harness.errors import BenchError, CatalogError, SuiteError, did_you_mean
-from harness.spec import JSON, Method, Task
+from harness.selection import Facts, Selection, facts, plain
+from harness.spec import JSON, Anchors, Method, Task
 from harness.suite import Entry, Suite
 
 SCORING = "harness.scoring:score"  # the core's own code that shapes the numbers of every run
@@ -55,6 +55,7 @@ class Run:
     task_source: str  # likewise without the method
     libraries: Mapping[str, str]
     skip: str = ""
+    anchors: Anchors | None = None  # of the primary metric
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,7 @@ class _Cell:
     version: str
     params: dict[str, JSON]
     metrics: tuple[str, ...] = ()
+    anchors: Anchors | None = None
 
 
 def plan(suite: Suite, catalog: Catalog, *, hardware: str, lack: str = "") -> list[Run]:
@@ -89,64 +91,34 @@ def plan(suite: Suite, catalog: Catalog, *, hardware: str, lack: str = "") -> li
     ]
     _check_distinct(suite, runs)
     _check_published(suite, runs)
+    _check_field(suite, runs)
     return runs
 
 
 def select(runs: list[Run], expressions: Iterable[str]) -> list[Run]:
-    """Return the runs that match any of the expressions; all where there is none.
+    """Return the runs that match any of the expressions (see `harness.selection`); all where there is none.
 
-    An expression is a comma-separated list of `key=pattern`, all of which must match. A key is `run`, `family`,
-    `method`, `task`, `seed`, or a parameter's name; a pattern is a shell pattern, alternatives joined by "|".
     Raises BenchError for a malformed expression and where nothing matches.
     """
-    wanted = [_terms(expression) for expression in expressions]
+    try:
+        wanted = [Selection.parse(expression) for expression in expressions]
+    except ValueError as error:
+        raise BenchError(f"--select: {error}") from None
     if not wanted:
         return runs
     known = set().union(*(_facts(run) for run in runs))
-    for key in (key for terms in wanted for key, _ in terms):
-        if key not in known:
-            raise BenchError(f"--select: unknown key '{key}'{did_you_mean(key, known)}")
-    chosen = [run for run in runs if any(_matches(_facts(run), terms) for terms in wanted)]
+    for selection in wanted:
+        if unknown := selection.unknown(known):
+            raise BenchError(f"--select: {unknown}")
+    chosen = [run for run in runs if any(selection.matches(_facts(run)) for selection in wanted)]
     if not chosen:
         raise BenchError(f"--select matches none of the {len(runs)} runs; see them with --dry-run")
     return chosen
 
 
-def _terms(expression: str) -> list[tuple[str, list[str]]]:
-    terms = []
-    for term in expression.split(","):
-        key, equals, pattern = (part.strip() for part in term.partition("="))
-        if not (key and equals and pattern):
-            raise BenchError(f"--select: '{term.strip()}' is not of the form key=pattern, such as method=s4*,seed=0")
-        terms.append((key, pattern.split("|")))
-    return terms
-
-
-def _facts(run: Run) -> dict[str, list[str]]:
-    facts: dict[str, list[str]] = {}
-    for params in (run.method_params, run.task_params):
-        for key, value in params.items():
-            facts.setdefault(key, []).append(_plain(value))
-    return facts | {
-        "run": [run.id], "family": [run.family], "method": [run.method], "task": [run.task], "seed": [str(run.seed)]
-    }  # fmt: skip
-
-
-def _plain(value: JSON) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
-
-
-def _matches(facts: dict[str, list[str]], terms: list[tuple[str, list[str]]]) -> bool:
-    return all(
-        any(_alike(fact, pattern) for fact in facts.get(key, []) for pattern in patterns) for key, patterns in terms
-    )
-
-
-def _alike(fact: str, pattern: str) -> bool:
-    try:
-        return float(fact) == float(pattern)  # 1e-3 is 0.001
-    except ValueError:
-        return fnmatch.fnmatchcase(fact, pattern)
+def _facts(run: Run) -> Facts:
+    found = facts(run.family, run.method, run.method_params, run.task, run.task_params)
+    return found | {"run": [run.id], "seed": [str(run.seed)]}
 
 
 def _cells(suite: Suite, catalog: Catalog, kind: str, entry: Entry) -> list[_Cell]:
@@ -160,12 +132,26 @@ def _cells(suite: Suite, catalog: Catalog, kind: str, entry: Entry) -> list[_Cel
     for name in (name for name, parameter in known.items() if parameter.required):
         if name not in entry.params and name not in entry.grid:
             raise suite.document.error(f"{kind} '{spec.name}' needs the parameter '{name}'", *entry.place)
+    anchors = _anchors(suite, catalog, entry, spec, metrics) if kind == "task" else None
     cells = []
     for values in itertools.product(*entry.grid.values()):
         chosen = {**entry.params, **dict(zip(entry.grid, values, strict=True))}
-        label = " ".join([spec.name, *(f"{name}={_plain(value)}" for name, value in chosen.items())])
-        cells.append(_Cell(spec, label, version, bind(suite, kind, entry, known, chosen), metrics))
+        label = " ".join([spec.name, *(f"{name}={plain(value)}" for name, value in chosen.items())])
+        cells.append(_Cell(spec, label, version, bind(suite, kind, entry, known, chosen), metrics, anchors))
     return cells
+
+
+def _anchors(suite: Suite, catalog: Catalog, entry: Entry, task: Task, metrics: tuple[str, ...]) -> Anchors | None:
+    """Return the suite's anchors of a task, or the task's own where its own primary metric ranks."""
+    anchors = entry.anchors or (task.anchors if metrics[0] == task.metrics[0] else None)
+    if anchors and anchors.better != (better := catalog.metrics[metrics[0]].better):
+        raise suite.document.error(
+            f"by its anchors, the task '{task.name}' improves from chance {anchors.chance} to {anchors.reference}, and "
+            f"of '{metrics[0]}' {better} is better",
+            *entry.place[:2],
+            "anchors",
+        )
+    return anchors
 
 
 def _look_up(suite: Suite, catalog: Catalog, kind: str, name: str, place: Place) -> Any:
@@ -202,18 +188,20 @@ def _check_published(suite: Suite, runs: list[Run]) -> None:
     for i, number in enumerate(suite.published):
         meant = [r for r in runs if number.matches(r.method, r.method_params, r.task, r.task_params)]
         if not meant:
-            known = {run.method for run in runs} | {run.task for run in runs}
-            wrong = [key for key in (number.method, number.task) if key.split(",")[0] not in known]
-            hint = did_you_mean(wrong[0], known) if wrong else ""
-            raise suite.document.error(
-                f"the suite has no run of '{number.method}' on '{number.task}'{hint}", "published", i, "method"
-            )
+            wrong = f"the suite has no run of '{number.method}' on '{number.task}'"
+            raise suite.document.error(wrong, "published", i, "method")
         metrics = {name for run in meant for name in run.metrics}
         if number.metric not in metrics:
-            hint = did_you_mean(number.metric, metrics)
-            raise suite.document.error(
-                f"'{number.task}' is not scored by '{number.metric}'{hint}", "published", i, "metric"
-            )
+            wrong = f"'{number.task}' is not scored by '{number.metric}'{did_you_mean(number.metric, metrics)}"
+            raise suite.document.error(wrong, "published", i, "metric")
+
+
+def _check_field(suite: Suite, runs: list[Run]) -> None:
+    for i, expression in enumerate(suite.field):
+        selection = Selection.parse(expression, plain="method")
+        unknown = selection.unknown(set().union(*(_facts(run) for run in runs)))
+        if unknown or not any(selection.matches(_facts(run)) for run in runs):
+            raise suite.document.error(f"'field': {unknown or f'{expression!r} matches no method here'}", "field", i)
 
 
 def _run(suite: Suite, catalog: Catalog, method: _Cell, task: _Cell, seed: int, hardware: str, lack: str) -> Run:
@@ -224,7 +212,7 @@ def _run(suite: Suite, catalog: Catalog, method: _Cell, task: _Cell, seed: int, 
     posed = [SCORING, task_spec.target, *(metric.target for metric in metrics.values()), *datasets.values()]
     targets = [method_spec.target, *posed]
     missing = sorted(task_spec.requires - method_spec.traits)
-    facts: dict[str, Any] = {
+    known: dict[str, Any] = {
         "family": method_spec.family.name,
         "method": method_spec.name,
         "method_target": method_spec.target,
@@ -243,8 +231,8 @@ def _run(suite: Suite, catalog: Catalog, method: _Cell, task: _Cell, seed: int, 
         "skip": f"the task needs {', '.join(missing)}, which the method does not claim" if missing else lack,
     }
     return Run(
-        **facts,
-        id=hashlib.sha256(json.dumps([facts, hardware], sort_keys=True).encode()).hexdigest()[:12],
+        **known,
+        id=hashlib.sha256(json.dumps([known, hardware], sort_keys=True).encode()).hexdigest()[:12],
         label=f"{method.label} on {task.label}, seed {seed}",
         suite=suite.name,
         method_version=method.version,
@@ -253,4 +241,5 @@ def _run(suite: Suite, catalog: Catalog, method: _Cell, task: _Cell, seed: int, 
         task_source=source.digest(*posed),
         costs=frozenset(name for name, metric in metrics.items() if metric.role == "cost"),
         units={name: metric.unit for name, metric in metrics.items()},
+        anchors=task.anchors,
     )

@@ -11,44 +11,23 @@ published:
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from harness.document import Document, Place, describe
+from harness.selection import Selection, facts
 from harness.spec import JSON
 
 _KEYS = ("method", "task", "metric", "value", "std", "source")
 
 
 @dataclass(frozen=True)
-class Chosen:
-    """A name and the parameters that matter, as text: "s4d,init=legs"."""
-
-    name: str
-    params: Mapping[str, str]
-
-    @classmethod
-    def read(cls, text: str) -> Chosen:
-        """Return what a text names. Raises ValueError where a part after a comma is not of the form key=value."""
-        name, *terms = (part.strip() for part in text.split(","))
-        pairs = [term.partition("=") for term in terms]
-        if not name or not all(key.strip() and equals and value.strip() for key, equals, value in pairs):
-            raise ValueError("a name, and after commas its parameters: s4d,init=legs")
-        return cls(name, {key.strip(): value.strip() for key, _, value in pairs})
-
-    def matches(self, name: str, params: Mapping[str, JSON]) -> bool:
-        """Tell whether a method or task of this name and with these parameters is meant."""
-        return name == self.name and all(key in params and _is(params[key], v) for key, v in self.params.items())
-
-
-@dataclass(frozen=True)
 class Published:
     """A published number; `std` is the standard deviation over seeds, where the source tells."""
 
-    method: str  # as `Chosen.read` takes it
+    method: str  # an expression
     task: str  # likewise
     metric: str
     value: float
@@ -59,11 +38,14 @@ class Published:
         self, method: str, method_params: Mapping[str, JSON], task: str, task_params: Mapping[str, JSON]
     ) -> bool:
         """Tell whether this is what was published of a method on a task."""
-        of_method, of_task = Chosen.read(self.method), Chosen.read(self.task)
-        return of_method.matches(method, method_params) and of_task.matches(task, task_params)
+        of_method, of_task = facts("", method, method_params, "", {}), facts("", "", {}, task, task_params)
+        return all(
+            Selection.parse(expression, plain=key).matches(known)
+            for expression, key, known in ((self.method, "method", of_method), (self.task, "task", of_task))
+        )
 
-    def facts(self) -> dict[str, Any]:
-        """Return it as plain data, from which `Published(**facts)` makes it again."""
+    def plain(self) -> dict[str, Any]:
+        """Return it as plain data, from which `Published(**plain)` makes it again."""
         return asdict(self)
 
 
@@ -81,9 +63,9 @@ def _one(source: Document, item: Any, place: Place) -> Published:
             raise source.error(f"a published number needs '{key}' as text", *place, key)
     for key in ("method", "task"):
         try:
-            Chosen.read(given[key])
+            Selection.parse(given[key], plain=key)
         except ValueError as error:
-            raise source.error(f"'{key}' has to be {error}; not {describe(given[key])}", *place, key) from None
+            raise source.error(f"'{key}': {error}", *place, key) from None
     value = _number(source, given, "value", place)
     if value is None:
         raise source.error("a published number needs 'value'", *place)
@@ -101,13 +83,3 @@ def _number(source: Document, given: Mapping[str, Any], key: str, place: Place) 
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise source.error(f"'{key}' has to be a finite number, not {describe(value)}", *place, key)
     return float(value)
-
-
-def _is(value: JSON, text: str) -> bool:
-    """Tell whether a text names a value: 1e-3 names 0.001."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        try:
-            return value == float(text)
-        except ValueError:
-            return False
-    return text == (value if isinstance(value, str) else json.dumps(value))

@@ -11,12 +11,14 @@ One file, no include, no inheritance, no interpolation:
       - task: delay
         params: {lag: 64}                 # fixed values
         metrics: [mse]                    # instead of the task's own; the first ranks
+        anchors: {chance: 1, reference: 0, source: a perfect copy}   # instead of the task's own
     methods:
       - s4
       - method: s4d
         grid: {init: [legs, lin]}         # every combination of these
+    field: [s4, "method=s4d,init=legs"]   # what ranks over tasks refer to, so that nobody who joins moves them
 
-Published numbers may stand beside them: see `harness.published`.
+Published numbers may stand beside the measured ones: see `harness.published`.
 """
 
 from __future__ import annotations
@@ -30,7 +32,8 @@ from harness import document, published, units
 from harness.document import Document, Place, describe
 from harness.errors import SuiteError, did_you_mean
 from harness.published import Published
-from harness.spec import JSON
+from harness.selection import Selection
+from harness.spec import JSON, Anchors
 from harness.text import NAME_RULE, is_name
 
 Device = Literal["cpu", "cuda", "auto"]
@@ -57,6 +60,7 @@ class Entry:
     params: dict[str, JSON] = field(default_factory=dict)
     grid: dict[str, list[JSON]] = field(default_factory=dict)
     metrics: tuple[str, ...] = ()
+    anchors: Anchors | None = None
 
 
 @dataclass(frozen=True)
@@ -73,10 +77,11 @@ class Suite:
     tasks: tuple[Entry, ...]
     methods: tuple[Entry, ...]
     published: tuple[Published, ...]
+    field: tuple[str, ...]  # expressions that choose the methods which ranks refer to; empty for all
     document: Document
 
 
-_KEYS = ("title", "description", "hardware", "time_limit", "pack", "seeds", "tasks", "methods", "published")
+_KEYS = ("title", "description", "hardware", "time_limit", "pack", "seeds", "tasks", "methods", "field", "published")
 
 
 def read_suite(path: Path) -> Suite:
@@ -100,6 +105,7 @@ def read_suite(path: Path) -> Suite:
         tasks=_entries(source, "task", top["tasks"]),
         methods=_entries(source, "method", top["methods"]),
         published=published.read(source, top.get("published", [])),
+        field=_field(source, top.get("field", [])),
         document=source,
     )
 
@@ -182,7 +188,7 @@ def _entries(source: Document, kind: str, part: Any) -> tuple[Entry, ...]:
 def _entry(source: Document, kind: str, item: Any, place: Place) -> Entry:
     if isinstance(item, str):
         return Entry(item, place)
-    keys = (kind, "params", "grid", *(("metrics",) if kind == "task" else ()))
+    keys = (kind, "params", "grid", *(("metrics", "anchors") if kind == "task" else ()))
     given = source.mapping(item, keys, *place)
     if not isinstance(given.get(kind), str):
         raise source.error(f"this entry needs '{kind}': the name of a {kind}", *place)
@@ -195,7 +201,20 @@ def _entry(source: Document, kind: str, item: Any, place: Place) -> Entry:
             )
         if key in params:
             raise source.error(f"'{key}' is given both in 'params' and in 'grid'", *place, "grid", key)
-    return Entry(given[kind], (*place, kind), params, grid, _metrics(source, given, place))
+    return Entry(
+        given[kind], (*place, kind), params, grid, _metrics(source, given, place), _anchors(source, given, place)
+    )
+
+
+def _field(source: Document, part: Any) -> tuple[str, ...]:
+    if not isinstance(part, list):
+        raise source.error(f"'field' has to be a list of methods, such as [s4], not {describe(part)}", "field")
+    for i, expression in enumerate(part):
+        try:
+            Selection.parse(expression if isinstance(expression, str) else "", plain="method")
+        except ValueError as error:
+            raise source.error(f"'field' names methods: {error}", "field", i) from None
+    return tuple(part)
 
 
 def _mapping(source: Document, given: dict[str, Any], key: str, place: Place) -> dict[str, Any]:
@@ -210,3 +229,22 @@ def _metrics(source: Document, given: dict[str, Any], place: Place) -> tuple[str
     if not isinstance(part, list) or not all(isinstance(name, str) for name in part):
         raise source.error(f"'metrics' has to be a list of names, not {describe(part)}", *place, "metrics")
     return tuple(part)
+
+
+def _anchors(source: Document, given: dict[str, Any], place: Place) -> Anchors | None:
+    if "anchors" not in given:
+        return None
+    here = (*place, "anchors")
+    part = source.mapping(given["anchors"], ("chance", "reference", "published", "source"), *here)
+    for key in ("chance", "reference"):
+        if key not in part:
+            raise source.error(f"anchors need '{key}': a score of the primary metric", *here)
+    for key in part.keys() - {"source"}:
+        if type(part[key]) not in (int, float):
+            raise source.error(f"'{key}' has to be a number, not {describe(part[key])}", *here, key)
+    if not isinstance(part.get("source", ""), str):
+        raise source.error(f"'source' has to be text, not {describe(part['source'])}", *here, "source")
+    try:
+        return Anchors(**part)
+    except ValueError as error:
+        raise source.error(str(error), *here) from None

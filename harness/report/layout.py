@@ -95,8 +95,8 @@ def legend_below(
     )
 
 
-def label_points(axes: Axes, points: Sequence[tuple[float, float, str, str]], others: Sequence[Any] = ()) -> None:
-    """Write a label beside each point (x, y, text, colour) where there is room; a legend has to tell of the others.
+def label_points(axes: Axes, points: Sequence[tuple[float, float, str]], others: Sequence[Any] = ()) -> None:
+    """Write a label beside each point (x, y, text) where there is room; a legend has to tell of the others.
 
     A label lies within the axes, over no other label and no point; the first points are labelled first. `others` are
     further points (x, y) to keep clear of.
@@ -107,7 +107,7 @@ def label_points(axes: Axes, points: Sequence[tuple[float, float, str, str]], ot
     inside: Bbox = axes.get_window_extent(renderer)
     pixels = [axes.transData.transform((x, y)) for x, y, *_ in [*points, *others]]
     taken = [Bbox.from_extents(x - 4, y - 4, x + 4, y + 4) for x, y in pixels]
-    for (x, y, text, colour), (at_x, at_y) in zip(points, pixels, strict=False):
+    for (x, y, text), (at_x, at_y) in zip(points, pixels, strict=False):
         for dx, dy, across, up in _PLACES:
             label = axes.annotate(
                 style.short(text),

@@ -7,12 +7,12 @@ seven, marker and dashes tell methods apart as well. Text is never read as mathe
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
-import warnings
 
 from harness.text import one_line
 
