@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.report import style
 from harness.report.style import Look
+import itertools
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -47,10 +48,10 @@ def facets(
         gap: inches between two columns.
         share_y: one vertical axis for all.
     """
-    columns = min(columns, count)
+    columns = 2 if count == 4 and columns == 3 and not share_y else min(columns, count)
     rows = math.ceil(count / columns)
     below = LINE * len(_legend_rows(legend)) + 0.12 if legend else 0.0
-    top, bottom, between = 0.28, 0.48, 0.82
+    top, bottom, between = 0.28, 0.44, 0.76
     whole = top + rows * height + (rows - 1) * between + bottom + below
     found = figure(WIDTH if columns > 1 else min(WIDTH, left + 3.6), whole)
     across, start = found.get_figwidth(), max(left, gap)
@@ -95,11 +96,13 @@ def legend_below(
     )
 
 
-def label_points(axes: Axes, points: Sequence[tuple[float, float, str]], others: Sequence[Any] = ()) -> None:
+def label_points(
+    axes: Axes, points: Sequence[tuple[float, float, str]], others: Sequence[Any] = (), line: Sequence[Any] = ()
+) -> None:
     """Write a label beside each point (x, y, text) where there is room; a legend has to tell of the others.
 
     A label lies within the axes, over no other label and no point; the first points are labelled first. `others` are
-    further points (x, y) to keep clear of.
+    further points (x, y) to keep clear of, `line` the corners of a line.
     """
     from matplotlib.transforms import Bbox
 
@@ -107,6 +110,11 @@ def label_points(axes: Axes, points: Sequence[tuple[float, float, str]], others:
     inside: Bbox = axes.get_window_extent(renderer)
     pixels = [axes.transData.transform((x, y)) for x, y, *_ in [*points, *others]]
     taken = [Bbox.from_extents(x - 4, y - 4, x + 4, y + 4) for x, y in pixels]
+    corners = [axes.transData.transform(corner) for corner in line]
+    taken += [
+        Bbox.from_extents(min(x, u) - 1, min(y, v) - 1, max(x, u) + 1, max(y, v) + 1)
+        for (x, y), (u, v) in itertools.pairwise(corners)
+    ]
     for (x, y, text), (at_x, at_y) in zip(points, pixels, strict=False):
         for dx, dy, across, up in _PLACES:
             label = axes.annotate(

@@ -128,7 +128,7 @@ def number(value: float, _: object = None) -> str:
     return text.replace("-", "−")
 
 
-def ticks(axes: Axes, x: bool = True, y: bool = True, most: int = 4) -> None:
+def ticks(axes: Axes, x: bool = True, y: bool = True, most: int = 5) -> None:
     """Put a few ticks with short labels on the axes, on logarithmic ones too."""
     from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
