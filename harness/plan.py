@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import itertools
 import json
@@ -12,6 +13,8 @@ from typing import Any
 from harness import source
 from harness.binding import bind
 from harness.catalog import Catalog
+from harness.claims import Cell, Unresolved, resolve
+from harness.claims.resolving import spelled
 from harness.document import Place
 from harness.errors import BenchError, CatalogError, SuiteError, did_you_mean
 from harness.selection import Facts, Selection, facts, plain
@@ -41,7 +44,7 @@ class Run:
     given: frozenset[str]
     task: str
     task_target: str
-    task_params: Mapping[str, JSON]
+    task_params: Mapping[str, JSON]  # under "reference", where there is one, its method and params
     task_version: str
     metrics: Mapping[str, str]  # name -> target, the primary one first
     costs: frozenset[str]  # those of the metrics that measure a cost
@@ -56,6 +59,8 @@ class Run:
     libraries: Mapping[str, str]
     skip: str = ""
     anchors: Anchors | None = None  # of the primary metric
+    reference_target: str = ""  # of a task that measures each method against another
+    alone: bool = False  # whether nothing else may run on the machine meanwhile
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,7 @@ class _Cell:
     params: dict[str, JSON]
     metrics: tuple[str, ...] = ()
     anchors: Anchors | None = None
+    reference_target: str = ""
 
 
 def plan(suite: Suite, catalog: Catalog, *, hardware: str, lack: str = "") -> list[Run]:
@@ -81,7 +87,7 @@ def plan(suite: Suite, catalog: Catalog, *, hardware: str, lack: str = "") -> li
     Raises SuiteError, with file and line, for an unknown name or parameter, a wrong type, or a method or task
     that meets nothing.
     """
-    tasks = [cell for entry in suite.tasks for cell in _cells(suite, catalog, "task", entry)]
+    tasks = [cell for entry in suite.tasks for cell in _task_cells(suite, catalog, entry)]
     methods = [cell for entry in suite.methods for cell in _cells(suite, catalog, "method", entry)]
     _check_pairing(suite, catalog)
     runs = [
@@ -92,6 +98,7 @@ def plan(suite: Suite, catalog: Catalog, *, hardware: str, lack: str = "") -> li
     _check_distinct(suite, runs)
     _check_published(suite, runs)
     _check_field(suite, runs)
+    _check_claims(suite, runs)
     return runs
 
 
@@ -154,6 +161,35 @@ def _anchors(suite: Suite, catalog: Catalog, entry: Entry, task: Task, metrics: 
     return anchors
 
 
+def _task_cells(suite: Suite, catalog: Catalog, entry: Entry) -> list[_Cell]:
+    """Return a task's cells, with the reference among the parameters: what it measures is not comparable to others."""
+    cells, task = _cells(suite, catalog, "task", entry), catalog.find("task", entry.name)
+    if not task.against:
+        if entry.reference:
+            why = f"task '{task.name}' measures each method by itself and takes no reference"
+            raise suite.document.error(why, *entry.place[:2], "reference")
+        return cells
+    named = entry.reference or Entry(task.against, entry.place)
+    (reference,) = _cells(suite, catalog, "method", named)
+    method: Method = reference.spec
+    missing = ", ".join(sorted(task.requires - method.traits))
+    family = f"it is of the family '{method.family.name}'" if method.family != task.family else ""
+    if why := family or (missing and f"it does not claim {missing}"):
+        why = f"method '{method.name}' can be no reference for task '{task.name}': {why}"
+        raise suite.document.error(why, *named.place)
+    spelled: JSON = {"method": method.name, "params": reference.params}
+    label = f" reference={reference.label}" if entry.reference else ""
+    return [
+        dataclasses.replace(
+            cell,
+            label=cell.label + label,
+            params={**cell.params, "reference": spelled},
+            reference_target=method.target,
+        )
+        for cell in cells
+    ]
+
+
 def _look_up(suite: Suite, catalog: Catalog, kind: str, name: str, place: Place) -> Any:
     try:
         return catalog.find(kind, name)
@@ -204,12 +240,43 @@ def _check_field(suite: Suite, runs: list[Run]) -> None:
             raise suite.document.error(f"'field': {unknown or f'{expression!r} matches no method here'}", "field", i)
 
 
+def _check_claims(suite: Suite, runs: list[Run]) -> None:
+    """Raise SuiteError, with file and line, for a claim that does not fit what is planned."""
+    if all(run.skip for run in runs):
+        return  # the machine lacks what the suite asks for
+    cells = list({(cell.method, cell.task): cell for cell in map(_cell_of, runs) if cell}.values())
+    for claim in suite.claims:
+        try:
+            resolve(claim.check, cells)
+        except Unresolved as error:
+            raise suite.document.error(
+                f"claim '{claim.id}': {error}", *claim.place, "check", claim.kind, error.key
+            ) from None
+
+
+def _cell_of(run: Run) -> Cell | None:
+    """Return what a claim may speak of; nothing for a pairing that is not to be."""
+    if run.skip:
+        return None
+    return Cell(
+        method=spelled(run.method, run.method_params),
+        task=spelled(run.task, run.task_params),
+        facts=facts(run.family, run.method, run.method_params, run.task, run.task_params),
+        method_params=run.method_params,
+        task_params=run.task_params,
+        metrics=tuple(run.metrics),
+        costs=run.costs,
+        has_anchors=run.anchors is not None,
+    )
+
+
 def _run(suite: Suite, catalog: Catalog, method: _Cell, task: _Cell, seed: int, hardware: str, lack: str) -> Run:
     method_spec: Method = method.spec
     task_spec: Task = task.spec
     metrics = {name: catalog.find("metric", name) for name in task.metrics}
     datasets = {name: catalog.find("dataset", name).target for name in task_spec.datasets}
     posed = [SCORING, task_spec.target, *(metric.target for metric in metrics.values()), *datasets.values()]
+    posed += [task.reference_target] if task.reference_target else []
     targets = [method_spec.target, *posed]
     missing = sorted(task_spec.requires - method_spec.traits)
     known: dict[str, Any] = {
@@ -220,12 +287,14 @@ def _run(suite: Suite, catalog: Catalog, method: _Cell, task: _Cell, seed: int, 
         "task": task_spec.name,
         "task_target": task_spec.target,
         "task_params": task.params,
+        "reference_target": task.reference_target,
         "metrics": {name: metric.target for name, metric in metrics.items()},
         "datasets": datasets,
         "seed": seed,
         "device": suite.hardware.device,
         "cpus": suite.hardware.cpus,
         "gpus": suite.hardware.gpus,
+        "alone": task_spec.alone,
         "source": source.digest(*targets),
         "libraries": source.libraries(*targets),
         "skip": f"the task needs {', '.join(missing)}, which the method does not claim" if missing else lack,

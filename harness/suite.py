@@ -12,6 +12,8 @@ One file, no include, no inheritance, no interpolation:
         params: {lag: 64}                 # fixed values
         metrics: [mse]                    # instead of the task's own; the first ranks
         anchors: {chance: 1, reference: 0, source: a perfect copy}   # instead of the task's own
+      - task: speed
+        reference: s4                     # what each method is timed against; or {method: s4, params: {…}}
     methods:
       - s4
       - method: s4d
@@ -29,6 +31,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from harness import document, published, units
+from harness.claims import Claim, read_claims
 from harness.document import Document, Place, describe
 from harness.errors import SuiteError, did_you_mean
 from harness.published import Published
@@ -61,6 +64,7 @@ class Entry:
     grid: dict[str, list[JSON]] = field(default_factory=dict)
     metrics: tuple[str, ...] = ()
     anchors: Anchors | None = None
+    reference: Entry | None = None  # a method, of a task that measures against one
 
 
 @dataclass(frozen=True)
@@ -78,10 +82,12 @@ class Suite:
     methods: tuple[Entry, ...]
     published: tuple[Published, ...]
     field: tuple[str, ...]  # expressions that choose the methods which ranks refer to; empty for all
+    claims: tuple[Claim, ...]
     document: Document
 
 
-_KEYS = ("title", "description", "hardware", "time_limit", "pack", "seeds", "tasks", "methods", "field", "published")
+_RUN_KEYS = ("title", "description", "hardware", "time_limit", "pack", "seeds", "tasks", "methods")
+_KEYS = (*_RUN_KEYS, "field", "claims", "published")
 
 
 def read_suite(path: Path) -> Suite:
@@ -106,6 +112,7 @@ def read_suite(path: Path) -> Suite:
         methods=_entries(source, "method", top["methods"]),
         published=published.read(source, top.get("published", [])),
         field=_field(source, top.get("field", [])),
+        claims=read_claims(source, top.get("claims", [])),
         document=source,
     )
 
@@ -188,7 +195,7 @@ def _entries(source: Document, kind: str, part: Any) -> tuple[Entry, ...]:
 def _entry(source: Document, kind: str, item: Any, place: Place) -> Entry:
     if isinstance(item, str):
         return Entry(item, place)
-    keys = (kind, "params", "grid", *(("metrics", "anchors") if kind == "task" else ()))
+    keys = (kind, "params", "grid", *(("metrics", "anchors", "reference") if kind == "task" else ()))
     given = source.mapping(item, keys, *place)
     if not isinstance(given.get(kind), str):
         raise source.error(f"this entry needs '{kind}': the name of a {kind}", *place)
@@ -201,9 +208,9 @@ def _entry(source: Document, kind: str, item: Any, place: Place) -> Entry:
             )
         if key in params:
             raise source.error(f"'{key}' is given both in 'params' and in 'grid'", *place, "grid", key)
-    return Entry(
-        given[kind], (*place, kind), params, grid, _metrics(source, given, place), _anchors(source, given, place)
-    )
+    metrics, anchors = _metrics(source, given, place), _anchors(source, given, place)
+    reference = _reference(source, given, (*place, "reference"))
+    return Entry(given[kind], (*place, kind), params, grid, metrics, anchors, reference)
 
 
 def _field(source: Document, part: Any) -> tuple[str, ...]:
@@ -215,6 +222,18 @@ def _field(source: Document, part: Any) -> tuple[str, ...]:
         except ValueError as error:
             raise source.error(f"'field' names methods: {error}", "field", i) from None
     return tuple(part)
+
+
+def _reference(source: Document, given: dict[str, Any], place: Place) -> Entry | None:
+    if "reference" not in given:
+        return None
+    item = given["reference"]
+    if isinstance(item, str):
+        return Entry(item, place)
+    part = source.mapping(item, ("method", "params"), *place)
+    if not isinstance(part.get("method"), str):
+        raise source.error("a reference needs 'method': the name of a method", *place)
+    return Entry(part["method"], (*place, "method"), _mapping(source, part, "params", place))
 
 
 def _mapping(source: Document, given: dict[str, Any], key: str, place: Place) -> dict[str, Any]:

@@ -13,7 +13,8 @@ import pandas as pd
 from scipy.special import stdtrit
 
 from harness.report import plots
-from harness.report.entries import Published, published_beside
+from harness.published import Published
+from harness.report.entries import published_beside
 from harness.report.style import Look, looks, number
 from harness.results import Leaderboard, Overview, Results
 from harness.stats.across import Scope
@@ -63,12 +64,12 @@ def plots_of(results: Results) -> list[Plot]:
 
 
 SCORES = (
-    "Mean over seeds with the 95 % t-interval; grey dots are seeds. Filled: the best, and what paired tests cannot tell "
-    "from it. An orange bar is a published number."
+    "Mean over seeds with the 95 % t-interval; grey dots are seeds. Filled: the best, and what paired tests cannot "
+    "tell from it. An orange bar is a published number."
 )
 PARETO = (
-    "Score against cost, means over seeds. The line joins the methods that no other beats in both; they are filled and, "
-    "where there is room, named. The last panel has the interquartile mean of scores over all tasks (chance 0, "
+    "Score against cost, means over seeds. The line joins the methods that no other beats in both; they are filled "
+    "and, where there is room, named. The last panel has the interquartile mean of scores over all tasks (chance 0, "
     "reference 1) against the geometric mean of costs, where there are several tasks."
 )
 CURVES = "The score on validation data while training: mean over seeds, with the 95 % t-interval as a band."
@@ -147,7 +148,7 @@ def _scores(results: Results, boards: Sequence[Leaderboard]) -> pd.DataFrame:
     beside: Mapping[tuple[str, str, str], Published] = published_beside(results)
     rows = []
     for board in boards:
-        for standing in board.standings:
+        for standing in (s for s in board.standings if math.isfinite(s.score.mean)):
             known = beside.get((board.task, standing.method, board.metric))
             low, high = _ends(standing.score)
             rows.append(
@@ -164,7 +165,7 @@ def _scores(results: Results, boards: Sequence[Leaderboard]) -> pd.DataFrame:
                     "seeds": list(standing.values.values()),
                 }
             )
-    return pd.DataFrame([row for row in rows if math.isfinite(row["mean"])])
+    return pd.DataFrame(rows)
 
 
 def _cost(results: Results, boards: Sequence[Leaderboard]) -> str:
@@ -196,7 +197,8 @@ def _pareto(results: Results, boards: Sequence[Leaderboard], overviews: Sequence
         if len(overview.tasks) > 1:
             tables.append(_front(_overall_costs(overview, boards, cost), "higher"))
     found = pd.concat(tables, ignore_index=True).assign(cost_axis=axis)
-    return found[np.isfinite(found["cost"]) & np.isfinite(found["score"])].reset_index(drop=True)
+    chosen: pd.DataFrame = found[np.isfinite(found["cost"]) & np.isfinite(found["score"])].reset_index(drop=True)
+    return chosen
 
 
 def _overall_costs(overview: Overview, boards: Sequence[Leaderboard], cost: str) -> pd.DataFrame:
@@ -223,7 +225,8 @@ def _front(table: pd.DataFrame, better: str) -> pd.DataFrame:
     cost, score = table["cost"].to_numpy(float), sign * table["score"].to_numpy(float)
     as_good = (cost[:, None] <= cost) & (score[:, None] >= score)
     better_in_one = (cost[:, None] < cost) | (score[:, None] > score)
-    return table.assign(on_front=~(as_good & better_in_one).any(axis=0), better=better)
+    beaten: np.ndarray[Any, Any] = np.any(as_good & better_in_one, axis=0)
+    return table.assign(on_front=~beaten, better=better)
 
 
 def _ranks(overview: Overview, of: str) -> Plot:

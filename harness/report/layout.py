@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from harness.report import style
 from harness.report.style import Look
-import itertools
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

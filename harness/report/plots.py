@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,6 @@ import pandas as pd
 
 from harness.report import layout, style
 from harness.report.style import Look, short
-import itertools
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -130,9 +130,7 @@ def pareto(table: pd.DataFrame, methods: Sequence[str], look: Mapping[str, Look]
         line = list(zip(front["cost"], front["score"], strict=True))
         points = list(zip(front["cost"], front["score"], front["method"], strict=True))
         others = group.loc[~group["on_front"], ["cost", "score"]].to_numpy().tolist()
-        corners = [
-            corner for (x, y), (ahead, _) in itertools.pairwise(line) for corner in ((x, y), (ahead, y))
-        ]
+        corners = [corner for (x, y), (ahead, _) in itertools.pairwise(line) for corner in ((x, y), (ahead, y))]
         layout.label_points(axes, points, others, [*corners, *line[-1:]])
     layout.legend_below(figure, methods, look, markers=True, lines=False)
     return figure
@@ -271,7 +269,7 @@ def pairs(table: pd.DataFrame, methods: Sequence[str]) -> Figure:
         xticklabels=names,
         yticklabels=names,
     )
-    shown = [(i, j) for i in range(len(index)) for j in range(len(index)) if np.isfinite(matrix.iat[i, j])]
+    shown = [(i, j) for i in range(len(index)) for j in range(len(index)) if matrix.notna().iat[i, j]]
     for (i, j), text in zip(shown, axes.texts, strict=True):
         if bool(clear.iat[i, j]):
             text.set_fontweight("bold")
