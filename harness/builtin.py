@@ -39,7 +39,7 @@ def _speed_metrics() -> Iterator[Metric]:
     for name, summary in ranked.items():
         yield Metric(name, f"harness.speed_metrics:{name}", better="lower", summary=summary)
     constant = {
-        "noise_floor": "by how much, as a factor less 1, a time ratio may be off by chance: the reference against itself",
+        "noise_floor": "by how much, as a factor less 1, chance moves a time ratio: the reference against itself",
         "reference_exponent": "p of the reference's cost ~ size^p",
     }
     for name, summary in constant.items():
@@ -70,6 +70,8 @@ def _speed_metrics() -> Iterator[Metric]:
 def bench_sections() -> Iterator[Section]:
     """Contribute what every report begins with."""
     yield Section("Leaderboards", "harness.report.sections:leaderboards")
+    yield Section("All tasks", "harness.report.sections:over_all_tasks")
+    yield Section("Claims", "harness.report.sections:claims")
     yield Section("Runs that did not succeed", "harness.report.sections:failures")
     yield Section("Provenance", "harness.report.sections:provenance")
 

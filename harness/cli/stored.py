@@ -11,29 +11,45 @@ import click
 from harness.cli.program import RESULTS, console, results_folder, warn
 
 if TYPE_CHECKING:
-    from harness.catalog import Catalog
     from harness.results import Results
 
 
 @click.command()
 @click.argument("suite_or_folder")
 @RESULTS
+@click.option("--format", "formats", multiple=True, type=click.Choice(["md", "csv", "latex", "html"]),
+              help="Only this one; may be repeated.  [default: all]")  # fmt: skip
 @click.option(
     "--out", type=click.Path(file_okay=False), help="Where the report goes.  [default: _report in the results]"
 )
-def report(suite_or_folder: str, results: str, out: str | None) -> None:
-    """Print the leaderboards of stored results and write their report."""
+def report(suite_or_folder: str, results: str, formats: tuple[str, ...], out: str | None) -> None:
+    """Print the leaderboards of stored results and write their report.
+
+    md: report.md. html: index.html, one page that works offline. latex: report.tex, and leaderboard.tex to \\input into
+    a paper. Always: leaderboard.csv and leaderboard.json for other programs, and under plots/ each plot with its data.
+    """
     from harness.catalog import load_catalog
+    from harness.report.write import FORMATS, write_report
     from harness.results import Results
 
     folder = results_folder(suite_or_folder, results)
-    print_results(Results.load(folder), load_catalog(), folder, Path(out) if out else folder / "_report")
+    found, catalog = Results.load(folder), load_catalog()
+    print_results(found, folder)
+    paths = write_report(found, catalog, Path(out) if out else folder / "_report", formats or FORMATS, stored=folder)
+    print_paths(paths)
 
 
-def print_results(results: Results, catalog: Catalog, folder: Path, out: Path) -> None:
-    """Print leaderboards and counts, and write the report."""
+def print_paths(paths: list[Path]) -> None:
+    """Print where a report is."""
+    shown = [path for path in paths if path.parent.name != "plots"]
+    click.echo("report: " + ", ".join(map(str, shown)))
+    if count := len(paths) - len(shown):
+        click.echo(f"plots and their data: {count} files in {shown[0].parent / 'plots'}")
+
+
+def print_results(results: Results, folder: Path) -> None:
+    """Print leaderboards and counts."""
     from harness.report import tables
-    from harness.report.write import write_report
 
     for damage in results.damages:
         warn(f"{damage}; what it holds is left out")
@@ -47,7 +63,6 @@ def print_results(results: Results, catalog: Catalog, folder: Path, out: Path) -
     spelled = ", ".join(f"{counts.get(status, 0)} {status}" for status in statuses)
     click.echo(f"{total} runs: {spelled}")
     click.echo(f"results: {folder}/*.parquet")
-    click.echo("report: " + ", ".join(map(str, write_report(results, catalog, out))))
 
 
 @click.command()

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtrit
 
-from harness.report import plots
 from harness.published import Published
+from harness.report import plots
 from harness.report.entries import published_beside
 from harness.report.style import Look, looks, number
 from harness.results import Leaderboard, Overview, Results
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 MOST_TASKS = 12  # facets that a page has room for
 MOST_METHODS = 20  # lines that an eye can follow
+COSTS = ("seconds_per_step", "seconds_per_call", "parameters")  # what quality is drawn against
+SIZED = ("seconds_per_step", "seconds_per_call", "peak_memory", "flops_per_call")  # what is drawn against size
 THRESHOLDS = 41  # points of a performance profile
 
 Draw = Callable[[pd.DataFrame], "Figure"]
@@ -43,9 +45,8 @@ class Plot:
     absent: str = ""
 
 
-def plots_of(results: Results) -> list[Plot]:
+def plots_of(results: Results, boards: Sequence[Leaderboard], overviews: Sequence[Overview]) -> list[Plot]:
     """Return the plots of a report, in its order."""
-    boards, overviews = results.leaderboards(), results.overviews()
     methods = _order(boards, overviews)
     look = looks(methods)
     found = []
@@ -58,7 +59,7 @@ def plots_of(results: Results) -> list[Plot]:
         _facets("scores", "Scores on each task", SCORES, _scores(results, boards), plots.scores, shown, look),
         _facets("pareto", "Quality and cost", PARETO, _pareto(results, boards, overviews), plots.pareto, shown, look),
         *found,
-        _facets("curves", "Learning curves", CURVES, _curves(results), plots.curves, shown, look),
+        _facets("curves", "Learning curves", CURVES, _curves(results, boards), plots.curves, shown, look),
         _facets("scaling", "Cost against size", SCALING, _scaling(results), plots.scaling, shown, look),
     ]
 
@@ -169,13 +170,12 @@ def _scores(results: Results, boards: Sequence[Leaderboard]) -> pd.DataFrame:
 
 
 def _cost(results: Results, boards: Sequence[Leaderboard]) -> str:
-    """Return the cost that most standings have; of several a ratio first, then a time, then the size."""
+    """Return the cost that most standings have; of several the first of `COSTS`."""
     names = [name for board in boards for standing in board.standings for name in standing.costs]
     if not names:
         return ""
     most = max(names.count(name) for name in set(names))
-    preferred = sorted(set(names), key=lambda name: ("ratio" not in name, "seconds" not in name, name))
-    return next(name for name in preferred if names.count(name) == most)
+    return next(name for name in dict.fromkeys([*COSTS, *names]) if names.count(name) == most)
 
 
 def _pareto(results: Results, boards: Sequence[Leaderboard], overviews: Sequence[Overview]) -> pd.DataFrame:
@@ -310,10 +310,10 @@ def _draw_pairs(methods: Sequence[str], table: pd.DataFrame) -> Figure:
     return plots.pairs(table[table["a"].isin(methods) & table["b"].isin(methods)], methods)
 
 
-def _curves(results: Results) -> pd.DataFrame:
+def _curves(results: Results, boards: Sequence[Leaderboard]) -> pd.DataFrame:
     """Return the mean of each task's primary metric over seeds, at each step on validation data, with t-intervals."""
     rows = results.rows[(results.rows["split"] == "val") & (results.rows["status"] == "done")]
-    primary = {board.task: (board.metric, board.better) for board in results.leaderboards()}
+    primary = {board.task: (board.metric, board.better) for board in boards}
     metric = rows["task_label"].map({task: name for task, (name, _) in primary.items()})
     rows = rows[rows["metric"] == metric]
     rows = rows.sort_values("step", kind="stable")
@@ -339,9 +339,8 @@ def _curves(results: Results) -> pd.DataFrame:
 
 def _scaling(results: Results) -> pd.DataFrame:
     """Return costs measured at several sizes, as means over seeds, with the power law fitted to each method's."""
-    costs = [name for name, metric in results.metrics.items() if metric["role"] == "cost"]
     rows = results.rows
-    rows = rows[(rows["split"] == "size") & rows["metric"].isin(costs) & (rows["status"] == "done")]
+    rows = rows[(rows["split"] == "size") & rows["metric"].isin(SIZED) & (rows["status"] == "done")]
     keys = ["task_label", "metric", "method_label"]
     tables = []
     for (task, metric, method), group in rows.groupby(keys, sort=False):
