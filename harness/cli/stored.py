@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.program import RESULTS, console, results_folder, warn
+from harness.cli.program import RESULTS, console, results_folder, suite_path, warn
 
 if TYPE_CHECKING:
+    from harness.catalog import Catalog
     from harness.results import Results
 
 
@@ -30,13 +31,31 @@ def report(suite_or_folder: str, results: str, formats: tuple[str, ...], out: st
     """
     from harness.catalog import load_catalog
     from harness.report.write import FORMATS, write_report
-    from harness.results import Results
 
-    folder = results_folder(suite_or_folder, results)
-    found, catalog = Results.load(folder), load_catalog()
+    folder, catalog = results_folder(suite_or_folder, results), load_catalog()
+    found = _stored(suite_or_folder, folder, catalog)
     print_results(found, folder)
     paths = write_report(found, catalog, Path(out) if out else folder / "_report", formats or FORMATS, stored=folder)
     print_paths(paths)
+
+
+def _stored(suite_or_folder: str, folder: Path, catalog: Catalog) -> Results:
+    """Return what is stored; of a suite, with the anchors, claims and published numbers that it has by now."""
+    from harness import outlook
+    from harness.errors import BenchError
+    from harness.results import Results
+    from harness.suite import read_suite
+
+    if folder == Path(suite_or_folder):
+        return Results.load(folder)
+    try:
+        path = suite_path(suite_or_folder, catalog)
+    except BenchError:  # results without their suite, found under its name
+        return Results.load(folder)
+    read = read_suite(path)
+    found = outlook.stored(folder, outlook.planned(read, catalog))
+    found.published, found.claims = list(read.published), read.claims
+    return found
 
 
 def print_paths(paths: list[Path]) -> None:

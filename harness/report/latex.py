@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from harness.published import Published
 from harness.report import ledger, overall, tables
 from harness.report.figures import Plot
 from harness.results import Judgement, Leaderboard, Overview
@@ -56,17 +57,14 @@ def _character(c: str) -> str:
     return c if c.isascii() or c in _LETTERS else rf"\texttt{{U+{ord(c):04X}}}"
 
 
-def leaderboard(board: Leaderboard, published: Mapping[str, str]) -> str:
+def leaderboard(board: Leaderboard, numbers: Mapping[str, Published]) -> str:
     """Return a leaderboard as a table with booktabs; the best, and what is like it, in bold."""
-    header, rows = tables.header(board), [list(map(escape, line)) for line in tables.lines(board)]
+    header, lines, notes = tables.whole(board, numbers)
+    rows = [list(map(escape, line)) for line in lines]
     for row, standing in zip(rows, board.standings, strict=False):
         if standing.like_best:
             row[1:3] = [rf"\textbf{{{cell}}}" for cell in row[1:3]]
-    if published:
-        methods = [*(standing.method for standing in board.standings), *board.unscored]
-        header = [*header[:4], "published", *header[4:]]
-        rows = [[*row[:4], escape(published.get(m, "")), *row[4:]] for row, m in zip(rows, methods, strict=True)]
-    return _table(tables.title(board), header, rows, tables.notes(board))
+    return _table(tables.title(board), header, rows, notes)
 
 
 def all_tasks(overview: Overview) -> str:

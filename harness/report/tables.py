@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from harness.published import Published
 from harness.report.entries import published_beside
 from harness.results import Leaderboard, Results, Standing
 from harness.stats import Interval
@@ -51,13 +52,25 @@ def score(standing: Standing) -> str:
     return number(standing.score)
 
 
-def published(results: Results) -> dict[tuple[str, str], dict[str, str]]:
-    """Return published numbers with their citations, by task and metric, then by method."""
-    found: dict[tuple[str, str], dict[str, str]] = {}
+def published(results: Results) -> dict[tuple[str, str], dict[str, Published]]:
+    """Return published numbers by task and metric, then by method."""
+    found: dict[tuple[str, str], dict[str, Published]] = {}
     for (task, method, metric), number in published_beside(results).items():
-        std = "" if number.std is None else f" ± {number.std:g}"
-        found.setdefault((task, metric), {})[method] = f"{number.value:g}{std} [{number.source}]"
+        found.setdefault((task, metric), {})[method] = number
     return found
+
+
+def with_published(board: Leaderboard, numbers: Mapping[str, Published]) -> tuple[list[str], list[str]]:
+    """Return the column of a leaderboard's published numbers, its heading included, and their citations as notes."""
+    methods = [*(standing.method for standing in board.standings), *board.unscored]
+    known = {method: numbers[method] for method in methods if method in numbers}
+    cites = {source: f"[{i}]" for i, source in enumerate(dict.fromkeys(one.source for one in known.values()), start=1)}
+    cells = {
+        method: f"{one.value:g}{'' if one.std is None else f' ± {one.std:g}'} {cites[one.source]}"
+        for method, one in known.items()
+    }
+    notes = [f"{mark} Published: {source}." for source, mark in cites.items()]
+    return ["published", *(cells.get(method, "") for method in methods)], notes
 
 
 def cost_header(name: str, metrics: Mapping[str, Mapping[str, Any]]) -> str:
@@ -141,22 +154,29 @@ def print_failures(console: Console, runs: pd.DataFrame) -> None:
     console.print(table)
 
 
-def markdown(board: Leaderboard, published: Mapping[str, str] = MappingProxyType({})) -> str:
+def markdown(board: Leaderboard, numbers: Mapping[str, Published] = MappingProxyType({})) -> str:
     """Return a leaderboard as a Markdown table under its heading; the best, and what is like it, in bold.
 
-    `published` maps methods to published numbers, which get a column where there are any.
+    `numbers` maps methods to published numbers, which get a column where there are any.
     """
-    names = header(board)
-    rows = [[escape(cell) for cell in line] for line in lines(board)]
+    names, rows, sentences = whole(board, numbers)
+    rows = [[escape(cell) for cell in row] for row in rows]
     for row, standing in zip(rows, board.standings, strict=False):
         if standing.like_best:
             row[1:3] = [f"**{cell}**" for cell in row[1:3]]
-    if published:
-        methods = [*(standing.method for standing in board.standings), *board.unscored]
-        names = [*names[:4], "published", *names[4:]]
-        rows = [[*row[:4], escape(published.get(m, "")), *row[4:]] for row, m in zip(rows, methods, strict=True)]
     table = markdown_table(names, rows, escaped=True)
-    return "\n\n".join([f"## {escape(title(board))}", table, *map(escape, notes(board))]) + "\n"
+    return "\n\n".join([f"## {escape(title(board))}", table, *map(escape, sentences)]) + "\n"
+
+
+def whole(board: Leaderboard, numbers: Mapping[str, Published]) -> tuple[list[str], list[list[str]], list[str]]:
+    """Return a leaderboard's header, its lines and the notes under it, with published numbers where there are any."""
+    if not numbers:
+        return header(board), lines(board), notes(board)
+    column, cited = with_published(board, numbers)
+    names, *rows = [
+        [*line[:4], cell, *line[4:]] for line, cell in zip([header(board), *lines(board)], column, strict=True)
+    ]
+    return names, rows, [*notes(board), *cited]
 
 
 def markdown_table(header: Sequence[str], lines: Iterable[Sequence[str]], escaped: bool = False) -> str:

@@ -165,7 +165,7 @@ class Results:
 
     def ledger(self, claims: Iterable[Claim] | None = None) -> list[Judgement]:
         """Return what became of each claim on each device; of those that the stored suite makes, if none are given."""
-        chosen = self._claims if claims is None else list(claims)
+        chosen = self.claims if claims is None else list(claims)
         evidence = self.evidence() if chosen else []
         return [judge(claim, one) for claim in chosen for one in evidence]
 
@@ -184,7 +184,7 @@ class Results:
         ]
 
     @cached_property
-    def _claims(self) -> tuple[Claim, ...]:
+    def claims(self) -> tuple[Claim, ...]:
         """The claims of the suite as it was stored last."""
         if not self.suite_text:
             return ()

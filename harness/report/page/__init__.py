@@ -113,32 +113,36 @@ def _overall(overview: Overview) -> dict[str, Any]:
 
 
 def _boards(results: Results, boards: Sequence[Leaderboard], entries: Sequence[Entry]) -> list[dict[str, Any]]:
-    found, left = [], iter(entries)
+    found, left, numbers = [], iter(entries), tables.published(results)
     for board in boards:
         ours = [next(left) for _ in range(len(board.standings) + len(board.unscored))]
         costs = [key for key in (ours[0] if ours else {}) if key.startswith("cost:")]
         costs = [key for key in costs if any(entry[key] is not None for entry in ours)]
         has_published = any(entry["published"] is not None for entry in ours)
         has_failures = any(entry["failures"] or entry["reason"] for entry in ours)
+        column, cited = tables.with_published(board, numbers.get((board.task, board.metric), {}))
         scores = [tables.score(standing) for standing in board.standings] + ["–"] * len(board.unscored)
         names = [tables.cost_header(key.removeprefix("cost:"), results.metrics) for key in costs]
         header = ["", "method", f"{board.metric} {tables.ARROWS[board.better]}", "n"]
         header += [*(["published"] if has_published else []), *names, *(["failed"] if has_failures else [])]
+        notes = [re.sub(r"^\* cannot", "Those in bold cannot", note) for note in tables.notes(board)]
         rows = [
             {
                 "method": entry["method"],
                 "badge": entry["hyperparameters"],
                 "best": entry["like_best"],
                 "failures": 1 if entry["reason"] else entry["failures"],
-                "cells": _cells(entry, score, costs, has_published, has_failures),
+                "cells": _cells(entry, score, beside, costs, has_published, has_failures),
             }
-            for entry, score in zip(ours, scores, strict=True)
+            for entry, score, beside in zip(ours, scores, column[1:], strict=True)
         ]
-        found.append({"title": tables.title(board), "header": header, "rows": rows, "notes": tables.notes(board)})
+        found.append({"title": tables.title(board), "header": header, "rows": rows, "notes": notes + cited})
     return found
 
 
-def _cells(entry: Entry, score: str, costs: list[str], has_published: bool, has_failures: bool) -> list[dict[str, Any]]:
+def _cells(
+    entry: Entry, score: str, beside: str, costs: list[str], has_published: bool, has_failures: bool
+) -> list[dict[str, Any]]:
     cells = [
         _cell("–" if entry["rank"] is None else str(entry["rank"]), _value(entry["rank"])),
         _cell(entry["method"], None, "method"),
@@ -146,9 +150,7 @@ def _cells(entry: Entry, score: str, costs: list[str], has_published: bool, has_
         _cell(str(entry["n"]), entry["n"]),
     ]
     if has_published:
-        std = f" ± {entry['published_std']:g}" if entry["published_std"] is not None else ""
-        text = "" if entry["published"] is None else f"{entry['published']:g}{std} [{entry['published_source']}]"
-        cells.append(_cell(text, _value(entry["published"])))
+        cells.append(_cell(beside, _value(entry["published"]), "", entry["published_source"]))
     for key in costs:
         cells.append(_cell(tables.cost(key.removeprefix("cost:"), entry[key]), _value(entry[key])))
     if has_failures:
