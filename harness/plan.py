@@ -98,7 +98,7 @@ def plan(suite: Suite, catalog: Catalog, *, hardware: str, lack: str = "") -> li
     _check_distinct(suite, runs)
     _check_published(suite, runs)
     _check_field(suite, runs)
-    _check_claims(suite, runs)
+    _check_claims(suite, catalog, runs)
     return runs
 
 
@@ -240,11 +240,13 @@ def _check_field(suite: Suite, runs: list[Run]) -> None:
             raise suite.document.error(f"'field': {unknown or f'{expression!r} matches no method here'}", "field", i)
 
 
-def _check_claims(suite: Suite, runs: list[Run]) -> None:
+def _check_claims(suite: Suite, catalog: Catalog, runs: list[Run]) -> None:
     """Raise SuiteError, with file and line, for a claim that does not fit what is planned."""
     if all(run.skip for run in runs):
         return  # the machine lacks what the suite asks for
-    cells = list({(cell.method, cell.task): cell for cell in map(_cell_of, runs) if cell}.values())
+    spent = frozenset(name for name, metric in catalog.metrics.items() if metric.better == "lower")
+    cells = list({(run.method, str(run.method_params), run.task, str(run.task_params)): _cell_of(run, spent)
+                  for run in runs if not run.skip}.values())  # fmt: skip
     for claim in suite.claims:
         try:
             resolve(claim.check, cells)
@@ -254,10 +256,8 @@ def _check_claims(suite: Suite, runs: list[Run]) -> None:
             ) from None
 
 
-def _cell_of(run: Run) -> Cell | None:
-    """Return what a claim may speak of; nothing for a pairing that is not to be."""
-    if run.skip:
-        return None
+def _cell_of(run: Run, spent: frozenset[str]) -> Cell:
+    """Return what a claim may speak of."""
     return Cell(
         method=spelled(run.method, run.method_params),
         task=spelled(run.task, run.task_params),
@@ -265,7 +265,7 @@ def _cell_of(run: Run) -> Cell | None:
         method_params=run.method_params,
         task_params=run.task_params,
         metrics=tuple(run.metrics),
-        costs=run.costs,
+        spent=spent,
         has_anchors=run.anchors is not None,
     )
 

@@ -231,17 +231,17 @@ class Results:
             hardware=scores.hardware,
             device=scores.device,
             place=f"{scores.device} of {scores.hardware}" if self._has_several_places else "",
-            standings=standings(scores, scored, self._costs(told)),
+            standings=standings(scores, scored, self._costs(told, scores.split)),
             unscored=_reasons(runs[~runs["method_label"].isin(scored)]),
             baselines=self._baselines(told, scores.split),
             family=scores.family,
             anchors=scores.anchors,
         )
 
-    def _costs(self, told: pd.DataFrame) -> dict[str, dict[str, float]]:
-        """Return the mean of each cost over seeds, by method."""
+    def _costs(self, told: pd.DataFrame, split: str) -> dict[str, dict[str, float]]:
+        """Return the mean over seeds of each cost of training, or on the board's split, by method."""
         names = [name for name, metric in self.metrics.items() if metric["role"] == "cost"]
-        chosen = told[told["metric"].isin(names) & (told["status"] == "done")]
+        chosen = told[told["metric"].isin(names) & (told["status"] == "done") & told["split"].isin(["train", split])]
         costs: dict[str, dict[str, float]] = defaultdict(dict)
         means = chosen.groupby(["method_label", "metric"], as_index=False)["value"].mean()
         for method, name, value in zip(means["method_label"], means["metric"], means["value"], strict=True):
