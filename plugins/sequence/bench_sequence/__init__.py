@@ -1,6 +1,7 @@
 """The manifest of bench-sequence: what it contributes, by name. Imports no torch."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from bench_sequence import task_list
 from bench_sequence.family import SEQUENCE_MIXER
@@ -312,6 +313,12 @@ def bench_metrics() -> Iterator[Metric]:
         summary="naming the most frequent answer of the expression's outermost operator",
     )
     yield from task_list.metrics()
+
+
+@hookimpl
+def bench_references() -> Iterator[Path]:
+    """Contribute the works that methods and tasks refer to."""
+    yield Path(__file__).with_name("references.bib")
 
 
 @hookimpl
