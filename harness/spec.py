@@ -87,13 +87,33 @@ class Metric:
 
 
 @dataclass(frozen=True)
+class File:
+    """A raw file from elsewhere.
+
+    `url` is empty where no address serves it alone, and `sha256` where nobody has published one: such a file comes by
+    `bench data import` only. `size` is in bytes, 0 where it is not known.
+    """
+
+    name: str
+    sha256: str = ""
+    url: str = ""
+    size: int = 0
+
+
+@dataclass(frozen=True)
 class Dataset:
-    """Named data. `target` names a function ``(**params) -> dict[str, numpy.ndarray]``, deterministic in them."""
+    """Named data. `target` names a function ``(**params) -> dict[str, numpy.ndarray]``, deterministic in them.
+
+    `sources` has the raw files that the function asks for with `harness.download.located`, in each form in which they
+    come: the first is the official one, and any form whose files are all here will do. Every form gives equal arrays;
+    raw data that differs is another data set. Without sources, the data is generated or ships with a library.
+    """
 
     name: str
     target: str
     reference: str = ""
     summary: str = ""
+    sources: tuple[tuple[File, ...], ...] = ()
 
 
 @dataclass(frozen=True)
