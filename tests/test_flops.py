@@ -12,6 +12,7 @@ B, L, H = 3, 64, 16
 x = torch.randn(B, L, H)
 q = torch.randn(2, 4, L, 8, requires_grad=True)
 z = torch.randn(5, 6, dtype=torch.complex64)
+a = torch.eye(6).expand(5, 6, 6) + torch.rand(5, 6, 6) / 10
 
 
 def transform(points, batch, real):
@@ -50,6 +51,9 @@ CASES = {
         lambda: torch.fft.irfft(torch.fft.rfft(x, dim=1), n=L, dim=1),
         transform(L, 2 * B * H, real=True),
     ),
+    "linear systems": (lambda: torch.linalg.solve(a, a[:, :, :4]), 5 * (2 / 3 * 6**3 + 2 * 6**2 * 4)),
+    "inverse": (lambda: torch.linalg.inv(a), 5 * 2 * 6**3),
+    "complex inverse": (lambda: torch.linalg.inv(a.to(torch.complex64)), 5 * 8 * 6**3),
     "lstm": (lambda: lstm(x), 2 * B * L * matrices(lstm)),
     "lstm, backward": (lambda: lstm(x)[0].sum().backward(), 3 * 2 * B * L * matrices(lstm)),
     "gru": (lambda: gru(x), 2 * B * L * matrices(gru)),

@@ -34,15 +34,15 @@ class Machine:
 
 def test_first_call_is_apart():
     machine = Machine()
-    call = machine.call("a", 0.01, first=3.0)
+    call = machine.call("a", 0.1, first=3.0)
     assert first_call(call, "cpu", machine.clock) == 3.0
-    assert first_call(call, "cpu", machine.clock) == pytest.approx(0.01)
+    assert first_call(call, "cpu", machine.clock) == pytest.approx(0.1)
 
 
 def test_warm_up_is_not_counted():
     machine = Machine()
-    timing = machine.race({"a": machine.call("a", 0.01, first=3.0)}, rounds=8)["a"]
-    assert timing.samples == pytest.approx([0.01] * 8)
+    timing = machine.race({"a": machine.call("a", 0.1, first=3.0)}, rounds=8)["a"]
+    assert timing.samples == pytest.approx([0.1] * 8)
     assert machine.log == ["a"] * (WARM_UP_STEPS + 8)
 
 
@@ -56,7 +56,7 @@ def test_sample_is_as_many_calls_as_a_clock_needs(seconds, calls):
 
 def test_each_round_has_each_call_and_every_second_goes_backwards():
     machine = Machine()
-    machine.race({name: machine.call(name, 0.01) for name in "abc"}, rounds=40)
+    machine.race({name: machine.call(name, 0.1) for name in "abc"}, rounds=40)
     log = machine.log[3 * WARM_UP_STEPS :]
     rounds = [tuple(log[i : i + 3]) for i in range(0, len(log), 3)]
     assert all(sorted(one) == ["a", "b", "c"] for one in rounds)
@@ -67,7 +67,7 @@ def test_each_round_has_each_call_and_every_second_goes_backwards():
 def test_order_is_that_of_the_seed():
     def order(seed):
         machine = Machine()
-        machine.race({name: machine.call(name, 0.01) for name in "abc"}, rounds=20, seed=seed)
+        machine.race({name: machine.call(name, 0.1) for name in "abc"}, rounds=20, seed=seed)
         return machine.log
 
     assert order(1) == order(1) != order(2)
@@ -75,8 +75,8 @@ def test_order_is_that_of_the_seed():
 
 def test_steady_drift_leaves_the_ratio():
     """A machine that slows down to a tenth: one call after the other would be off by far more."""
-    machine = Machine(slowness=lambda now: 1 + 9 * now / 10)
-    calls = {"a": machine.call("a", 0.02), "b": machine.call("b", 0.01)}
+    machine = Machine(slowness=lambda now: 1 + 9 * now / 100)
+    calls = {"a": machine.call("a", 0.2), "b": machine.call("b", 0.1)}
     times = machine.race(calls, rounds=40)
     found = ratio(times["a"], times["b"])
     assert found.low < 2 < found.high
@@ -87,7 +87,7 @@ def test_steady_drift_leaves_the_ratio():
 def test_bursts_of_noise_leave_the_ratio():
     drawn = random.Random(0)
     machine = Machine(slowness=lambda now: 20.0 if drawn.random() < 0.1 else 1.0)
-    calls = {"a": machine.call("a", 0.03), "b": machine.call("b", 0.01)}
+    calls = {"a": machine.call("a", 0.3), "b": machine.call("b", 0.1)}
     times = machine.race(calls, rounds=30)
     assert ratio(times["a"], times["b"]).median == pytest.approx(3)
 
@@ -98,7 +98,7 @@ def test_noise_floor_is_the_reference_against_itself():
     for rounds in (10, 160):
         drawn = random.Random(3)
         machine = Machine(slowness=lambda now, drawn=drawn: drawn.lognormvariate(0, 0.1))
-        call = machine.call("b", 0.01)
+        call = machine.call("b", 0.1)
         times = machine.race({"reference": call, "again": call}, rounds=rounds)
         found = ratio(times["again"], times["reference"])
         assert found.low < 1 < found.high
