@@ -8,7 +8,13 @@ from harness import Executor, Metric, Section, hookimpl
 @hookimpl
 def bench_metrics() -> Iterator[Metric]:
     """Contribute the metrics that every family can use."""
-    yield Metric("accuracy", "harness.metrics:accuracy", better="higher", summary="share of examples classified right")
+    yield Metric(
+        "accuracy",
+        "harness.metrics:accuracy",
+        better="higher",
+        summary="share of examples classified right",
+        worst=0.0,
+    )
     yield Metric("mse", "harness.metrics:mse", better="lower", summary="mean squared error")
     costs = {
         "parameters": ("", "trainable real parameters of the whole model"),
@@ -33,7 +39,7 @@ def _speed_metrics() -> Iterator[Metric]:
     for name, summary in ranked.items():
         yield Metric(name, f"harness.speed_metrics:{name}", better="lower", summary=summary)
     constant = {
-        "noise_floor": "by what factor, less 1, a time ratio may be off by chance: the reference against itself",
+        "noise_floor": "factor less 1 by which a time ratio may be off by chance: the reference against itself",
         "reference_exponent": "p of the reference's cost ~ size^p",
     }
     for name, summary in constant.items():
@@ -64,6 +70,8 @@ def _speed_metrics() -> Iterator[Metric]:
 def bench_sections() -> Iterator[Section]:
     """Contribute what every report begins with."""
     yield Section("Leaderboards", "harness.report.sections:leaderboards")
+    yield Section("All tasks", "harness.report.sections:over_all_tasks")
+    yield Section("Claims", "harness.report.sections:claims")
     yield Section("Runs that did not succeed", "harness.report.sections:failures")
     yield Section("Provenance", "harness.report.sections:provenance")
 

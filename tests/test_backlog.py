@@ -6,8 +6,8 @@ import pytest
 
 from harness import backlog as backlog_module
 from harness.backlog import Backlog, Stop
-from harness.claims import Claims
 from harness.executors import EndedElsewhere
+from harness.leases import Leases
 from harness.ledger import Last, Ledger
 
 STATUSES = ["done", "failed", "killed", "timed-out", "out-of-memory", "diverged", "skipped"]
@@ -34,9 +34,9 @@ class Side:
         self.folder, self.session, self.stop, self.passed = folder, session, Stop(), []
         self.ledger = Ledger(folder)
         self.ledger.refresh()
-        claims = Claims(folder, session.journal)
+        leases = Leases(folder, session.journal)
         runs = [SimpleNamespace(id=run) for run in runs]
-        self.backlog = Backlog(runs, self.ledger, claims, self.stop, retry=retry, passed=self.passed.append)
+        self.backlog = Backlog(runs, self.ledger, leases, self.stop, retry=retry, passed=self.passed.append)
 
     def take(self):
         """Take the next attempt and return its run's id and its number."""
@@ -64,7 +64,7 @@ def side(folder, began, clock):
 
 @pytest.fixture
 def links(folder):
-    return lambda: sorted(path.name for path in (folder / "_claims").iterdir())
+    return lambda: sorted(path.name for path in (folder / "_leases").iterdir())
 
 
 def test_runs_come_in_order_with_their_files(side, folder):
@@ -160,8 +160,8 @@ def test_run_that_another_session_holds_is_looked_at_again_after_a_while(side, c
     assert mine.take() == ("b", 1)
     assert mine.backlog.waiting == 1
     looked = []
-    take = mine.backlog._claims.take
-    mine.backlog._claims.take = lambda run: looked.append(run) or take(run)
+    take = mine.backlog._leases.take
+    mine.backlog._leases.take = lambda run: looked.append(run) or take(run)
     for _ in range(5):
         clock.now += backlog_module.POLL / 10
         assert mine.take() is None
@@ -194,7 +194,7 @@ def test_run_of_a_session_that_died_is_taken_over(side, clock, stored, links):
     assert mine.take() is None
     if stored:
         common = _attempt("a", attempt=1, status=stored, reason="", session="")
-        other.session.append(common, [])  # and it dies before it gives up its claim
+        other.session.append(common, [])  # and it dies before it gives up its lease
     other.die()
     clock.now += 10
     if stored:
