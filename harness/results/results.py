@@ -15,6 +15,7 @@ import pandas as pd
 from harness import document, store
 from harness.claims import Claim, read_claims
 from harness.errors import ResultsError, did_you_mean
+from harness.published import Published
 from harness.results.comparison import Comparison, compared
 from harness.results.evidence import Evidence
 from harness.results.judging import Judgement, judge
@@ -55,6 +56,8 @@ class Results:
         self.hardware: dict[str, dict[str, Any]] = _merged(headers, "hardware")
         self.environments: dict[str, dict[str, str]] = _merged(headers, "environment")
         self.title: str = headers[-1].get("title", "") if headers else ""
+        self.description: str = headers[-1].get("description", "") if headers else ""
+        self.published = [Published(**plain) for plain in headers[-1].get("published", [])] if headers else []
         self.suite_text: str = headers[-1].get("suite_text", "") if headers else ""
         self._primary: dict[str, str] = _merged(headers, "primary")
         self._anchors = {task: Anchors(**given) for task, given in _merged(headers, "anchors").items()}
@@ -162,7 +165,7 @@ class Results:
 
     def ledger(self, claims: Iterable[Claim] | None = None) -> list[Judgement]:
         """Return what became of each claim on each device; of those that the stored suite makes, if none are given."""
-        chosen = self._claims if claims is None else list(claims)
+        chosen = self.claims if claims is None else list(claims)
         evidence = self.evidence() if chosen else []
         return [judge(claim, one) for claim in chosen for one in evidence]
 
@@ -181,7 +184,7 @@ class Results:
         ]
 
     @cached_property
-    def _claims(self) -> tuple[Claim, ...]:
+    def claims(self) -> tuple[Claim, ...]:
         """The claims of the suite as it was stored last."""
         if not self.suite_text:
             return ()
@@ -228,17 +231,17 @@ class Results:
             hardware=scores.hardware,
             device=scores.device,
             place=f"{scores.device} of {scores.hardware}" if self._has_several_places else "",
-            standings=standings(scores, scored, self._costs(told)),
+            standings=standings(scores, scored, self._costs(told, scores.split)),
             unscored=_reasons(runs[~runs["method_label"].isin(scored)]),
             baselines=self._baselines(told, scores.split),
             family=scores.family,
             anchors=scores.anchors,
         )
 
-    def _costs(self, told: pd.DataFrame) -> dict[str, dict[str, float]]:
-        """Return the mean of each cost over seeds, by method."""
+    def _costs(self, told: pd.DataFrame, split: str) -> dict[str, dict[str, float]]:
+        """Return the mean over seeds of each cost of training, or on the board's split, by method."""
         names = [name for name, metric in self.metrics.items() if metric["role"] == "cost"]
-        chosen = told[told["metric"].isin(names) & (told["status"] == "done")]
+        chosen = told[told["metric"].isin(names) & (told["status"] == "done") & told["split"].isin(["train", split])]
         costs: dict[str, dict[str, float]] = defaultdict(dict)
         means = chosen.groupby(["method_label", "metric"], as_index=False)["value"].mean()
         for method, name, value in zip(means["method_label"], means["metric"], means["value"], strict=True):

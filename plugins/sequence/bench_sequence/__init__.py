@@ -1,6 +1,7 @@
 """The manifest of bench-sequence: what it contributes, by name. Imports no torch."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from bench_sequence import task_list
 from bench_sequence.family import SEQUENCE_MIXER
@@ -207,6 +208,14 @@ def _state_spaces() -> Iterator[Method]:
         summary="diagonal complex linear recurrence without continuous time",
     )
     yield Method(
+        "spacetime",
+        SEQUENCE_MIXER,
+        "bench_sequence.spacetime:SpaceTime",
+        reference="Zhang, Saab, Poli, Dao, Goel, Ré 2023, arXiv:2303.09489",
+        traits=_LINEAR_STATE,
+        summary="discrete state space with a companion matrix",
+    )
+    yield Method(
         "s6",
         SEQUENCE_MIXER,
         "bench_sequence.s6:S6",
@@ -304,6 +313,12 @@ def bench_metrics() -> Iterator[Metric]:
         summary="naming the most frequent answer of the expression's outermost operator",
     )
     yield from task_list.metrics()
+
+
+@hookimpl
+def bench_references() -> Iterator[Path]:
+    """Contribute the works that methods and tasks refer to."""
+    yield Path(__file__).with_name("references.bib")
 
 
 @hookimpl
