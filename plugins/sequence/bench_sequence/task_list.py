@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from bench_sequence.datasets import sources
 from bench_sequence.family import SEQUENCE_MIXER
 from harness import Dataset, Metric, Task
 
@@ -47,6 +48,51 @@ def tasks() -> Iterator[Task]:
         reference="Garg et al. 2022, arXiv:2208.01066; Akyürek et al. 2023, arXiv:2211.15661",
         summary="linear regression from the examples in the sequence itself",
     )  # fmt: skip
+    yield from _real_tasks()
+
+
+def _real_tasks() -> Iterator[Task]:
+    arena = "Tay et al. 2020, arXiv:2011.04006"
+    yield _task(
+        "text", "text:Text", ("imdb", "imdb-altered"), "accuracy",
+        reference=f"Maas et al. 2011; {arena}", summary="is a film review positive, by its characters",
+    )  # fmt: skip
+    yield _task(
+        "retrieval", "text:Retrieval", "aan", "accuracy",
+        reference=f"Radev et al. 2009; {arena}", summary="does one of two papers cite the other, by their characters",
+    )  # fmt: skip
+    yield _task(
+        "image", "images:Image", ("cifar10", "cifar10-jpeg"), "accuracy",
+        reference=f"Krizhevsky 2009; {arena}", summary="name what a grey CIFAR-10 image shows from its 1024 pixels",
+    )  # fmt: skip
+    yield _task(
+        "pathfinder", "images:Pathfinder", "pathfinder", "accuracy",
+        reference=f"Linsley et al. 2018, arXiv:1805.08315; {arena}",
+        summary="are two marked ends of one contour; with size 128, Path-X",
+    )  # fmt: skip
+    yield _task(
+        "sequential-mnist", "images:SequentialMnist", "mnist", "accuracy",
+        reference="LeCun et al. 1998; Le, Jaitly, Hinton 2015, arXiv:1504.00941",
+        summary="name a handwritten digit from its 784 pixels, in order or permuted",
+    )  # fmt: skip
+    yield _task(
+        "sequential-cifar", "images:SequentialCifar", ("cifar10", "cifar10-jpeg"), "accuracy",
+        reference="Krizhevsky 2009", summary="name what a CIFAR-10 image shows from its 1024 coloured pixels",
+    )  # fmt: skip
+    yield _task(
+        "spoken-digits", "speech:SpokenDigits", "spoken-digits", "accuracy",
+        reference="Jackson et al., doi:10.5281/zenodo.1342401", summary="name a spoken digit from raw audio",
+    )  # fmt: skip
+    yield _task(
+        "speech-commands", "speech:SpeechCommands", "speech-commands", "accuracy",
+        reference="Warden 2018, arXiv:1804.03209", summary="name a spoken word from a second of raw audio",
+    )  # fmt: skip
+    series = ("etth1", "etth2", "ettm1", "ettm2", "exchange", "illness")
+    yield _task(
+        "forecasting", "forecasting:Forecasting", series, ("mse", "mae", "repeated_mse", "seasonal_mse", "linear_mse"),
+        reference="Zhou et al. 2021, arXiv:2012.07436; Wu et al. 2021, arXiv:2106.13008",
+        summary="the next rows of electricity transformers, exchange rates or illness",
+    )  # fmt: skip
 
 
 def metrics() -> Iterator[Metric]:
@@ -67,6 +113,17 @@ def metrics() -> Iterator[Metric]:
         "bayes_last_mse", "bench_sequence.tasks.in_context:bayes_last_mse", better="lower", role="baseline",
         summary="error of ridge regression with the right penalty, after all examples",
     )  # fmt: skip
+    yield Metric(
+        "mae", "bench_sequence.tasks.forecasting:mae", better="lower", summary="mean absolute error",
+    )  # fmt: skip
+    for name, what in (
+        ("repeated", "repeating the last row"), ("seasonal", "repeating the last day, week or year"),
+        ("linear", "ridge regression on the context, the same for every column"),
+    ):  # fmt: skip
+        yield Metric(
+            f"{name}_mse", f"bench_sequence.tasks.forecasting:{name}_mse", better="lower", role="baseline",
+            summary=f"error of {what}",
+        )  # fmt: skip
 
 
 def datasets() -> Iterator[Dataset]:
@@ -80,6 +137,34 @@ def datasets() -> Iterator[Dataset]:
     yield Dataset(
         "in-context-regression", f"{here}.in_context:in_context_regression", summary="linear functions by examples"
     )
+    yield Dataset("pathfinder", f"{here}.pathfinder:pathfinder", summary="contours among others, two ends marked")
+    yield from _real_datasets(here)
+
+
+def _real_datasets(here: str) -> Iterator[Dataset]:
+    reviews, images = "film reviews, positive and negative", "60,000 images of ten classes, official pixels"
+    yield Dataset("imdb", f"{here}.imdb:imdb", summary=reviews, sources=sources.IMDB)
+    altered = "a public copy of imdb, in which at least three reviews are others"
+    yield Dataset("imdb-altered", f"{here}.imdb:imdb_altered", summary=altered, sources=sources.IMDB_ALTERED)
+    yield Dataset("aan", f"{here}.aan:aan", summary="pairs of papers that cite one another or not", sources=sources.AAN)
+    yield Dataset("cifar10", f"{here}.cifar10:cifar10", summary=images, sources=sources.CIFAR10)
+    lossy = "CIFAR-10 (JPEG q75): the images of cifar10 after lossy compression"
+    yield Dataset("cifar10-jpeg", f"{here}.cifar10:cifar10_jpeg", summary=lossy, sources=sources.CIFAR10_JPEG)
+    yield Dataset("mnist", f"{here}.mnist:mnist", summary="70,000 handwritten digits", sources=sources.MNIST)
+    spoken = "3,000 recordings of ten digits"
+    yield Dataset("spoken-digits", f"{here}.spoken_digits:spoken_digits", summary=spoken, sources=sources.SPOKEN_DIGITS)
+    words = "105,829 recordings of 35 words"
+    target = f"{here}.speech_commands:speech_commands"
+    yield Dataset("speech-commands", target, summary=words, sources=sources.SPEECH_COMMANDS)
+    for name, files, summary in (
+        ("etth1", sources.ETTH1, "load and oil temperature of a transformer, hourly"),
+        ("etth2", sources.ETTH2, "load and oil temperature of another transformer, hourly"),
+        ("ettm1", sources.ETTM1, "as etth1, every 15 minutes"),
+        ("ettm2", sources.ETTM2, "as etth2, every 15 minutes"),
+        ("exchange", sources.EXCHANGE, "daily exchange rates of eight currencies"),
+        ("illness", sources.ILLNESS, "weekly patients with influenza-like illness"),
+    ):
+        yield Dataset(name, f"{here}.time_series:{name}", summary=summary, sources=files)
 
 
 def _task(
