@@ -6,8 +6,8 @@ order, as they are after JPEG compression with quality 75: its results compare w
 official pixels only roughly.
 """
 
-import itertools
 import tarfile
+from collections.abc import Callable
 
 import numpy as np
 
@@ -33,14 +33,17 @@ def cifar10(*, grey: bool = True, train: int = 0, test: int = 0) -> dict[str, np
             if content:
                 parts[member.name.rpartition("/")[2]] = content.read()
     whole = b"".join(parts[f"data_batch_{i}.bin"] for i in range(1, 6))
-    return _sequences({"train": of_records(whole), "test": of_records(parts["test_batch.bin"])}, grey, train, test)
+    images = {"train": of_records(whole), "test": of_records(parts["test_batch.bin"])}
+    labels = {split: y for split, (_, y) in images.items()}
+    return _sequences(labels, lambda split, chosen: images[split][0][chosen], grey, train, test)
 
 
 def cifar10_jpeg(*, grey: bool = True, train: int = 0, test: int = 0) -> dict[str, np.ndarray]:
     """Return what `cifar10` does, of the images after JPEG compression."""
     files = located("cifar10-jpeg", CIFAR10_JPEG)
-    images = {split: _of_jpeg(np.load(files[f"{split}.npz"], allow_pickle=False)) for split in ("train", "test")}
-    return _sequences(images, grey, train, test)
+    loaded = {split: dict(np.load(files[f"{split}.npz"], allow_pickle=False)) for split in ("train", "test")}
+    labels = {split: arrays["labels"] for split, arrays in loaded.items()}
+    return _sequences(labels, lambda split, chosen: decoded(loaded[split], chosen), grey, train, test)
 
 
 def of_records(content: bytes) -> Images:
@@ -49,17 +52,18 @@ def of_records(content: bytes) -> Images:
     return records[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1), records[:, 0]
 
 
-def _of_jpeg(file: dict[str, np.ndarray]) -> Images:
+def decoded(file: dict[str, np.ndarray], chosen: np.ndarray) -> np.ndarray:
+    """Return some of the images of a file of JPEG streams, (n, 32, 32, 3) uint8."""
     import io
 
     from PIL import Image
 
-    streams, offsets = file["jpeg"].tobytes(), file["offsets"]
-    images = np.zeros((len(offsets) - 1, 32, 32, 3), np.uint8)
-    for i, (begin, end) in enumerate(itertools.pairwise(offsets)):
-        with Image.open(io.BytesIO(streams[begin:end]), formats=["JPEG"]) as image:
-            images[i] = image
-    return images, file["labels"]
+    images = np.zeros((len(chosen), 32, 32, 3), np.uint8)
+    for row, i in enumerate(chosen):
+        stream = file["jpeg"][file["offsets"][i] : file["offsets"][i + 1]].tobytes()
+        with Image.open(io.BytesIO(stream), formats=["JPEG"]) as image:
+            images[row] = image
+    return images
 
 
 def luma(images: np.ndarray) -> np.ndarray:
@@ -68,13 +72,21 @@ def luma(images: np.ndarray) -> np.ndarray:
     return ((weighted + 0x8000) >> 16).astype(np.uint8)[..., None]
 
 
-def _sequences(images: dict[str, Images], grey: bool, train: int, test: int) -> dict[str, np.ndarray]:
-    kept, held = held_out(len(images["train"][0]), VAL_SHARE, SPLIT_SEED)
+def _sequences(
+    labels: dict[str, np.ndarray],
+    images: Callable[[str, np.ndarray], np.ndarray],
+    grey: bool,
+    train: int,
+    test: int,
+) -> dict[str, np.ndarray]:
+    """Split the images that `images(split, indices)` gives, and put their pixels in a row."""
+    kept, held = held_out(len(labels["train"]), VAL_SHARE, SPLIT_SEED)
     members = {"train": first(kept, train), "val": first(held, round(VAL_SHARE * train))}
-    members["test"] = first(np.arange(len(images["test"][0])), test)
+    members["test"] = first(np.arange(len(labels["test"])), test)
     arrays = {}
     for split, chosen in members.items():
-        pixels, labels = (part[chosen] for part in images["test" if split == "test" else "train"])
+        source = "test" if split == "test" else "train"
+        pixels = images(source, chosen)
         arrays[f"{split}_inputs"] = (luma(pixels) if grey else pixels).reshape(len(chosen), 1024, -1)
-        arrays[f"{split}_targets"] = labels.astype(np.int64)
+        arrays[f"{split}_targets"] = labels[source][chosen].astype(np.int64)
     return arrays

@@ -275,8 +275,8 @@ def _pairs(pencil: Pencil, rng: np.random.Generator) -> tuple[np.ndarray, np.nda
     turn, tail, fits = _seed_pair(pencil, canvas, rng)
     origins = tail.copy()
     pivot = tail + pencil.seed_pivot[turn]
-    snakes: list[list[Paddle]] = [[(turn[s], tail[s])] for s in range(2)]
-    last = [(turn[s], tail[s]) for s in range(2)]
+    snakes: list[list[Paddle]] = [[(turn[s].copy(), tail[s].copy())] for s in range(2)]
+    last = [snake[0] for snake in snakes]
     alive = rows[fits]
     for _ in range(pencil.geometry.contour - 1):
         for s in range(2):
