@@ -8,6 +8,7 @@ Everything else is private to the core.
 from harness.errors import BenchError, Skip
 from harness.hookspecs import hookimpl
 from harness.spec import (
+    Anchors,
     Build,
     Context,
     Dataset,
@@ -23,6 +24,7 @@ from harness.spec import (
 )
 
 __all__ = [
+    "Anchors",
     "BenchError",
     "Build",
     "Context",

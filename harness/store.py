@@ -69,7 +69,7 @@ KEY_COLUMNS = ("suite", "run", "method", "method_params", "task", "task_params",
                "started_at")  # fmt: skip
 VALUE_COLUMNS = ("split", "step", "metric", "value", "unit")
 
-JOURNAL, LOGS, REPORT, CLAIMS, CHECKPOINTS = "_journal", "_logs", "_report", "_claims", "_checkpoints"
+JOURNAL, LOGS, REPORT, LEASES, CHECKPOINTS = "_journal", "_logs", "_report", "_leases", "_checkpoints"
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def open_session(folder: Path, header: Mapping[str, Any]) -> Session:
     Raises ResultsError where the folder cannot be written.
     """
     try:
-        for part in (JOURNAL, LOGS, REPORT, CLAIMS, CHECKPOINTS):
+        for part in (JOURNAL, LOGS, REPORT, LEASES, CHECKPOINTS):
             (folder / part).mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass  # the Parquet file will have to be written here

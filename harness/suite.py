@@ -11,10 +11,16 @@ One file, no include, no inheritance, no interpolation:
       - task: delay
         params: {lag: 64}                 # fixed values
         metrics: [mse]                    # instead of the task's own; the first ranks
+        anchors: {chance: 1, reference: 0, source: a perfect copy}   # instead of the task's own
+      - task: speed
+        reference: s4                     # what each method is timed against; or {method: s4, params: {…}}
     methods:
       - s4
       - method: s4d
         grid: {init: [legs, lin]}         # every combination of these
+    field: [s4, "method=s4d,init=legs"]   # what ranks over tasks refer to, so that nobody who joins moves them
+
+Published numbers may stand beside the measured ones: see `harness.published`.
 """
 
 from __future__ import annotations
@@ -24,10 +30,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from harness import document, units
+from harness import document, published, units
+from harness.claims import Claim, read_claims
 from harness.document import Document, Place, describe
 from harness.errors import SuiteError, did_you_mean
-from harness.spec import JSON
+from harness.published import Published
+from harness.selection import Selection
+from harness.spec import JSON, Anchors
 from harness.text import NAME_RULE, is_name
 
 Device = Literal["cpu", "cuda", "auto"]
@@ -54,6 +63,8 @@ class Entry:
     params: dict[str, JSON] = field(default_factory=dict)
     grid: dict[str, list[JSON]] = field(default_factory=dict)
     metrics: tuple[str, ...] = ()
+    reference: Entry | None = None  # a method, of a task that measures against one
+    anchors: Anchors | None = None
 
 
 @dataclass(frozen=True)
@@ -69,10 +80,14 @@ class Suite:
     seeds: tuple[int, ...]
     tasks: tuple[Entry, ...]
     methods: tuple[Entry, ...]
+    published: tuple[Published, ...]
+    field: tuple[str, ...]  # expressions that choose the methods which ranks refer to; empty for all
+    claims: tuple[Claim, ...]
     document: Document
 
 
-_KEYS = ("title", "description", "hardware", "time_limit", "pack", "seeds", "tasks", "methods")
+_RUN_KEYS = ("title", "description", "hardware", "time_limit", "pack", "seeds", "tasks", "methods")
+_KEYS = (*_RUN_KEYS, "field", "claims", "published")
 
 
 def read_suite(path: Path) -> Suite:
@@ -95,6 +110,9 @@ def read_suite(path: Path) -> Suite:
         seeds=_seeds(source, top.get("seeds", [0])),
         tasks=_entries(source, "task", top["tasks"]),
         methods=_entries(source, "method", top["methods"]),
+        published=published.read(source, top.get("published", [])),
+        field=_field(source, top.get("field", [])),
+        claims=read_claims(source, top.get("claims", [])),
         document=source,
     )
 
@@ -177,7 +195,7 @@ def _entries(source: Document, kind: str, part: Any) -> tuple[Entry, ...]:
 def _entry(source: Document, kind: str, item: Any, place: Place) -> Entry:
     if isinstance(item, str):
         return Entry(item, place)
-    keys = (kind, "params", "grid", *(("metrics",) if kind == "task" else ()))
+    keys = (kind, "params", "grid", *(("metrics", "reference", "anchors") if kind == "task" else ()))
     given = source.mapping(item, keys, *place)
     if not isinstance(given.get(kind), str):
         raise source.error(f"this entry needs '{kind}': the name of a {kind}", *place)
@@ -190,7 +208,38 @@ def _entry(source: Document, kind: str, item: Any, place: Place) -> Entry:
             )
         if key in params:
             raise source.error(f"'{key}' is given both in 'params' and in 'grid'", *place, "grid", key)
-    return Entry(given[kind], (*place, kind), params, grid, _metrics(source, given, place))
+    return Entry(
+        given[kind],
+        (*place, kind),
+        params,
+        grid,
+        _metrics(source, given, place),
+        _reference(source, given, (*place, "reference")),
+        _anchors(source, given, place),
+    )
+
+
+def _reference(source: Document, given: dict[str, Any], place: Place) -> Entry | None:
+    if "reference" not in given:
+        return None
+    item = given["reference"]
+    if isinstance(item, str):
+        return Entry(item, place)
+    part = source.mapping(item, ("method", "params"), *place)
+    if not isinstance(part.get("method"), str):
+        raise source.error("a reference needs 'method': the name of a method", *place)
+    return Entry(part["method"], (*place, "method"), _mapping(source, part, "params", place))
+
+
+def _field(source: Document, part: Any) -> tuple[str, ...]:
+    if not isinstance(part, list):
+        raise source.error(f"'field' has to be a list of methods, such as [s4], not {describe(part)}", "field")
+    for i, expression in enumerate(part):
+        try:
+            Selection.parse(expression if isinstance(expression, str) else "", plain="method")
+        except ValueError as error:
+            raise source.error(f"'field' names methods: {error}", "field", i) from None
+    return tuple(part)
 
 
 def _mapping(source: Document, given: dict[str, Any], key: str, place: Place) -> dict[str, Any]:
@@ -205,3 +254,22 @@ def _metrics(source: Document, given: dict[str, Any], place: Place) -> tuple[str
     if not isinstance(part, list) or not all(isinstance(name, str) for name in part):
         raise source.error(f"'metrics' has to be a list of names, not {describe(part)}", *place, "metrics")
     return tuple(part)
+
+
+def _anchors(source: Document, given: dict[str, Any], place: Place) -> Anchors | None:
+    if "anchors" not in given:
+        return None
+    here = (*place, "anchors")
+    part = source.mapping(given["anchors"], ("chance", "reference", "published", "source"), *here)
+    for key in ("chance", "reference"):
+        if key not in part:
+            raise source.error(f"anchors need '{key}': a score of the primary metric", *here)
+    for key in part.keys() - {"source"}:
+        if type(part[key]) not in (int, float):
+            raise source.error(f"'{key}' has to be a number, not {describe(part[key])}", *here, key)
+    if not isinstance(part.get("source", ""), str):
+        raise source.error(f"'source' has to be text, not {describe(part['source'])}", *here, "source")
+    try:
+        return Anchors(**part)
+    except ValueError as error:
+        raise source.error(str(error), *here) from None

@@ -135,7 +135,7 @@ class _Training:
         """Take the next step and return its loss."""
         batch = next(self.batches)
         with self.timer:
-            value = _train_step(self.model, batch, loss, self.optimiser)
+            value = train_step(self.model, batch, loss, self.optimiser)
             self.schedule.step()
         self.step += 1
         return value
@@ -238,7 +238,8 @@ def predict(model: nn.Module, split: Examples, batch_size: int) -> Tensor:
     return torch.cat(outputs)
 
 
-def _train_step(model: nn.Module, batch: Examples, loss: Loss, optimiser: torch.optim.Optimizer) -> float:
+def train_step(model: nn.Module, batch: Examples, loss: Loss, optimiser: torch.optim.Optimizer) -> float:
+    """Take one step on a batch and return its loss."""
     optimiser.zero_grad(set_to_none=True)
     value = loss(model(*batch.inputs), batch.targets)
     value.backward()  # type: ignore[no-untyped-call]

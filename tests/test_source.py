@@ -135,12 +135,23 @@ def test_parameters_that_a_class_inherits(parameters):
     assert {name: p.default for name, p in found.items()} == {"a": 1, "b": 3, "c": 4}
 
 
-def test_parameters_that_a_class_inherits_from_another_module_of_its_package(package):
+@pytest.mark.parametrize(
+    "imported",
+    [
+        "from srcpkg.base import Base",
+        "from .base import Base",
+        "from .again import Base",
+        "from .base import A as Base",
+    ],
+)
+def test_parameters_that_a_class_inherits_from_another_module(package, imported):
     package(
-        base="from torch.nn import Module\n@dataclass\nclass Base(Module):\n    a: int = 1\n    b: int = 2\n",
-        m="from .base import Base\nfrom srcpkg.base import Other\n@dataclass\nclass F(Base):\n    b: int = 3\n",
+        base="class Root:\n    a: int = 1\nclass Base(Root):\n    b: int = 2\nA = 1\nclass A(Base): pass",
+        again="from srcpkg.base import Base",
+        m=f"{imported}\nclass F(Base):\n    b: int = 3\n    c: int = 4",
     )
-    assert {name: p.default for name, p in source.parameters("srcpkg.m:F").items()} == {"a": 1, "b": 3}
+    found = source.parameters("srcpkg.m:F")
+    assert {name: p.default for name, p in found.items()} == {"a": 1, "b": 3, "c": 4}
 
 
 def test_init_that_a_class_inherits(parameters):

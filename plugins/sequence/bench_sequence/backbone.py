@@ -8,7 +8,7 @@ residual sum instead, when none is left before the head.
 Symbols: B batch, L length, H = d_model channels, C outputs.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -32,15 +32,25 @@ class Block(nn.Module):
         self.output = nn.Linear(d_model, 2 * d_model)
 
     def forward(self, x: Tensor) -> Tensor:
-        y = self.dropout(nn.functional.gelu(self.mixer(self.norm(x) if self.prenorm else x)))
+        return self._around(x, self.mixer(self.norm(x) if self.prenorm else x))
+
+    def step(self, x: Tensor, state: Any) -> tuple[Tensor, Any]:
+        """Map one position (B, H) to (B, H) and the mixer's next state; None is that before the first position."""
+        y, state = self.mixer.step(self.norm(x) if self.prenorm else x, state)
+        return self._around(x, y), state
+
+    def _around(self, x: Tensor, mixed: Tensor) -> Tensor:
+        y = self.dropout(nn.functional.gelu(mixed))
         x = x + nn.functional.glu(self.output(y), dim=-1)
         return x if self.prenorm else self.norm(x)
 
 
 class ChannelNorm(nn.BatchNorm1d):
-    """Batch normalisation of each channel over batch and positions: (B, L, H) -> (B, L, H)."""
+    """Batch normalisation of each channel over batch and positions: (B, L, H) -> (B, L, H), or (B, H) -> (B, H)."""
 
     def forward(self, x: Tensor) -> Tensor:
+        if x.ndim == 2:
+            return super().forward(x)
         return super().forward(x.transpose(1, 2)).transpose(1, 2)
 
 
@@ -110,6 +120,14 @@ class Backbone(nn.Module):
         for block in self.blocks:
             h = block(h)
         return self.norm(h)
+
+    def step(self, x: Tensor, states: list[Any] | None = None) -> tuple[Tensor, list[Any]]:
+        """Map one position of the input (B, …) to the head's output for it (B, C) and the states of all blocks."""
+        h, after = self.encoder(x), []
+        for block, state in zip(self.blocks, states or [None] * len(self.blocks), strict=True):
+            h, state = block.step(h, state)
+            after.append(state)
+        return self.head(self.norm(h)), after
 
 
 def mean(h: Tensor, lengths: Tensor | None) -> Tensor:

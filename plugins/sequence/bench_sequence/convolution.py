@@ -42,11 +42,20 @@ def two_sided_convolution(u: Tensor, forward: Tensor, backward: Tensor) -> Tenso
     L = u.shape[1]
     n = _fft_length(2 * L)
     forward, backward = forward[:, :L], backward[:, :L]
-    ahead = nn.functional.pad(backward.flip(1), (n - backward.shape[1], 0))  # lag -1 stands at n - 1, -2 at n - 2, ...
-    return _circular_convolution(u, nn.functional.pad(forward, (0, n - forward.shape[1])) + ahead, n)
+    kernel = nn.functional.pad(forward, (0, n - forward.shape[1])) + reversed_taps(backward, n)
+    return _circular_convolution(u, kernel, n)
+
+
+def reversed_taps(backward: Tensor, n: int) -> Tensor:
+    """Return a backward kernel (H, K) among n taps with indices modulo n: lag -1 stands at n - 1, -2 at n - 2, ..."""
+    return nn.functional.pad(backward.flip(1), (n - backward.shape[1], 0))
 
 
 def _circular_convolution(u: Tensor, kernel: Tensor, n: int) -> Tensor:
-    """Convolve u (B, L, H) with kernel (H, K), indices modulo n; transforms run along the last dimension."""
-    spectrum = torch.fft.rfft(u.transpose(1, 2), n=n) * torch.fft.rfft(kernel, n=n)  # (B, H, n/2 + 1)
-    return torch.fft.irfft(spectrum, n=n)[..., : u.shape[1]].transpose(1, 2)
+    """Convolve u (B, L, H) with kernel (H, K), indices modulo n; transforms run along the last dimension.
+
+    They are in float32 at least: half-precision types have none on the CPU, and too few digits for long sums anywhere.
+    """
+    dtype = torch.promote_types(u.dtype, torch.float32)
+    spectrum = torch.fft.rfft(u.transpose(1, 2).to(dtype), n=n) * torch.fft.rfft(kernel.to(dtype), n=n)
+    return torch.fft.irfft(spectrum, n=n)[..., : u.shape[1]].transpose(1, 2).to(u.dtype)  # from (B, H, n/2 + 1)

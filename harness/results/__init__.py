@@ -1,0 +1,34 @@
+"""Everything stored about a suite, and the only place that groups, ranks and compares.
+
+| module | what it answers |
+|---|---|
+| `newest` | which of the stored attempts count? |
+| `labels` | what are methods and tasks called? |
+| `scores` | what did every method score, failures included? |
+| `leaderboard` | who is best on one task, and who cannot be told from it? |
+| `overview` | who is best over all tasks? |
+| `comparison` | how do two methods compare, task by task? |
+| `evidence` | what do claims rest on? |
+| `judging` | does a claim hold? |
+| `results` | the results of one suite, from which all of these are had |
+"""
+
+from harness.results.comparison import Comparison, Match
+from harness.results.judging import Judgement
+from harness.results.leaderboard import Leaderboard, Standing
+from harness.results.overview import Overall, Overview, Pair
+from harness.results.results import Results
+from harness.results.scores import Scores
+
+__all__ = [
+    "Comparison",
+    "Judgement",
+    "Leaderboard",
+    "Match",
+    "Overall",
+    "Overview",
+    "Pair",
+    "Results",
+    "Scores",
+    "Standing",
+]

@@ -1,0 +1,267 @@
+"""The results of one suite."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from harness import document, store
+from harness.claims import Claim, read_claims
+from harness.errors import ResultsError, did_you_mean
+from harness.published import Published
+from harness.results.comparison import Comparison, compared
+from harness.results.evidence import Evidence
+from harness.results.judging import Judgement, judge
+from harness.results.labels import labelled, labels_of
+from harness.results.leaderboard import Leaderboard, standings
+from harness.results.newest import BOARD, is_newest, numbered_attempts
+from harness.results.overview import Overview, overviews
+from harness.results.scores import Scores, by_seed, worst
+from harness.selection import Facts, Selection, facts
+from harness.spec import Anchors
+from harness.stats import Interval, t_interval
+
+_CELL = ("family", "method", "method_params", "task", "task_params")
+
+
+class Results:
+    """The results of one suite.
+
+    `rows` is the whole table (see `harness.store.SCHEMA`), one row per measured value, with the columns
+    `method_label` and `task_label`: the name, and the parameters in which the variants at hand differ. `runs` has one
+    row for each run, its last attempt. Where code or library versions changed between sessions, both hold for each cell
+    (method, task, device) the newest state only; `history` holds everything. `damages` names what could not be read.
+    """
+
+    def __init__(
+        self, history: pd.DataFrame, headers: Iterable[Mapping[str, Any]], damages: Iterable[str] = ()
+    ) -> None:
+        self._headers = headers = list(headers)
+        self.history, self.damages = history, list(damages)
+        number, attempts = numbered_attempts(history)
+        counts = is_newest(attempts)
+        chosen = counts[number]
+        self._labels = labels_of(attempts[counts])
+        self.rows = labelled(history[chosen], self._labels)
+        #: One row per run: its last attempt.
+        self.runs = labelled(attempts[counts], self._labels).reset_index(drop=True)
+        self.metrics: dict[str, dict[str, Any]] = _merged(headers, "metrics")
+        self.hardware: dict[str, dict[str, Any]] = _merged(headers, "hardware")
+        self.environments: dict[str, dict[str, str]] = _merged(headers, "environment")
+        self.title: str = headers[-1].get("title", "") if headers else ""
+        self.description: str = headers[-1].get("description", "") if headers else ""
+        self.published = [Published(**plain) for plain in headers[-1].get("published", [])] if headers else []
+        self.suite_text: str = headers[-1].get("suite_text", "") if headers else ""
+        self._primary: dict[str, str] = _merged(headers, "primary")
+        self._anchors = {task: Anchors(**given) for task, given in _merged(headers, "anchors").items()}
+        self._field: list[str] = headers[-1].get("field", []) if headers else []
+
+    @classmethod
+    def load(cls, folder: Path) -> Results:
+        """Read a results folder; what is damaged is left out. Raises ResultsError where there is no such folder."""
+        stored = store.read(folder)
+        return cls(stored.rows.to_pandas(), stored.headers, stored.damages)
+
+    def only(self, runs: Iterable[str]) -> Results:
+        """Return these results with only the runs of these ids."""
+        return Results(self.history[self.history["run"].isin(set(runs))], self._headers, self.damages)
+
+    def anchored(self, anchors: Mapping[str, Anchors]) -> Results:
+        """Return these results with other anchors: task and its parameters, as in a header's "primary" -> anchors."""
+        last = self._headers[-1] if self._headers else {}
+        newest = {**last, "anchors": {task: asdict(given) for task, given in anchors.items()}}
+        return Results(self.history, [*self._headers, newest], self.damages)
+
+    def counts(self) -> dict[str, int]:
+        """Return how many runs ended in each status."""
+        return {str(status): int(n) for status, n in self.runs["status"].value_counts().items()}
+
+    def leaderboards(self) -> list[Leaderboard]:
+        """Return a leaderboard for each task, test split and device."""
+        return [self._leaderboard(*found) for found in self._boards]
+
+    @property
+    def scores(self) -> list[Scores]:
+        """What every method scored, seed by seed: one for each task, test split and device."""
+        return [scores for scores, _, _ in self._boards]
+
+    def overviews(self) -> list[Overview]:
+        """Return the methods over all tasks that have anchors, for each family and device."""
+        return self._overviews(self.scores)
+
+    def _overviews(self, scores: list[Scores]) -> list[Overview]:
+        field = {label for expression in self._field for label in self.select(expression, "method")["method_label"]}
+        return overviews(scores, field, self._has_several_places)
+
+    def select(self, expression: str, plain: str = "") -> pd.DataFrame:
+        """Return the runs that an expression chooses (see `harness.selection`), as rows of `runs`.
+
+        Raises ResultsError for a malformed expression and an unknown key.
+        """
+        try:
+            selection = Selection.parse(expression, plain)
+        except ValueError as error:
+            raise ResultsError(str(error)) from None
+        if unknown := selection.unknown({key for facts in self._cells.values() for key in facts}):
+            raise ResultsError(f"'{expression}': {unknown}")
+        chosen = {cell for cell, facts in self._cells.items() if selection.matches(facts)}
+        return self.runs[[cell in chosen for cell in zip(*(self.runs[key] for key in _CELL), strict=True)]]
+
+    @cached_property
+    def _cells(self) -> dict[tuple[str, ...], Facts]:
+        """What is known of each cell of the runs."""
+        cells = set(zip(*(self.runs[key] for key in _CELL), strict=True))
+        return {cell: facts(cell[0], cell[1], json.loads(cell[2]), cell[3], json.loads(cell[4])) for cell in cells}
+
+    @cached_property
+    def _boards(self) -> list[tuple[Scores, pd.DataFrame, pd.DataFrame]]:
+        """The scores of each task, test split and device, with its runs and its telling rows."""
+        found = []
+        values = dict(list(self._telling.groupby(BOARD, sort=False)))
+        for key, runs in self.runs.groupby(BOARD, sort=False):
+            told, metric = values.get(key, self._telling.iloc[:0]), self._primary[f"{key[0]} {key[1]}"]
+            splits = sorted(told[(told["metric"] == metric) & told["split"].str.startswith("test")]["split"].unique())
+            found += [(self._scores(runs, told, str(split), metric), runs, told) for split in splits or ["test"]]
+        return found
+
+    def compare(self, a: str, b: str, tasks: Iterable[str] = (), margin: float | None = None) -> list[Comparison]:
+        """Compare two methods, each chosen by an expression or named, on each device.
+
+        Args:
+            tasks: names of tasks or expressions; all where there is none.
+            margin: the difference on the scale of the anchors that does not matter.
+
+        Raises ResultsError where an expression is malformed or does not choose one method, or no task is common.
+        """
+        label_a, label_b = (self._one_method(expression) for expression in (a, b))
+        wanted = [set(self._chosen(expression, "task")["task_label"]) for expression in tasks]
+        chosen = [one for one in self.scores if not wanted or any(one.task in labels for labels in wanted)]
+        found = [
+            compared(label_a, label_b, [one for one in chosen if overview.is_of(one)], overview, margin)
+            for overview in self._overviews(chosen)
+        ]
+        if not any(comparison.matches for comparison in found):
+            raise ResultsError(f"{label_a} and {label_b} have no seed of a task in common")
+        return [comparison for comparison in found if comparison.matches]
+
+    def _one_method(self, expression: str) -> str:
+        labels = self._chosen(expression, "method")["method_label"].unique()
+        if len(labels) > 1:
+            raise ResultsError(f"'{expression}' matches {len(labels)} methods: {', '.join(labels)}; narrow it to one")
+        return str(labels[0])
+
+    def _chosen(self, expression: str, plain: str) -> pd.DataFrame:
+        runs = self.select(expression, plain)
+        if runs.empty:
+            raise ResultsError(f"'{expression}' matches no {plain}{did_you_mean(expression, set(self.runs[plain]))}")
+        return runs
+
+    def ledger(self, claims: Iterable[Claim] | None = None) -> list[Judgement]:
+        """Return what became of each claim on each device; of those that the stored suite makes, if none are given."""
+        chosen = self.claims if claims is None else list(claims)
+        evidence = self.evidence() if chosen else []
+        return [judge(claim, one) for claim in chosen for one in evidence]
+
+    def evidence(self) -> list[Evidence]:
+        """Return what claims are judged by, for each device of each kind of hardware."""
+        return [
+            Evidence.gather(
+                runs,
+                self._telling,
+                [one for one in self.scores if (one.hardware, one.device) == place],
+                self.metrics,
+                self._primary,
+                f"{place[1]} of {place[0]}" if self._has_several_places else "",
+            )
+            for place, runs in self.runs.groupby(["hardware", "device"], sort=False)
+        ]
+
+    @cached_property
+    def claims(self) -> tuple[Claim, ...]:
+        """The claims of the suite as it was stored last."""
+        if not self.suite_text:
+            return ()
+        source = document.parse(self.suite_text, Path("the stored suite"))
+        return read_claims(source, (source.data or {}).get("claims", []))
+
+    def _scores(self, runs: pd.DataFrame, told: pd.DataFrame, split: str, metric: str) -> Scores:
+        described, first = self.metrics[metric], runs.iloc[0]
+        chosen = told[(told["metric"] == metric) & (told["split"] == split)]
+        values, failed = by_seed(runs, chosen, worst(described))
+        return Scores(
+            family=first["family"],
+            task=first["task_label"],
+            split=split,
+            metric=metric,
+            better=described["better"],
+            hardware=first["hardware"],
+            device=first["device"],
+            values=values,
+            failed=failed,
+            anchors=self._anchors.get(f"{first['task']} {first['task_params']}"),
+        )
+
+    @cached_property
+    def _has_several_places(self) -> bool:
+        return len(self.runs[["hardware", "device"]].drop_duplicates()) > 1
+
+    @cached_property
+    def _telling(self) -> pd.DataFrame:
+        """The rows that leaderboards are made of: test scores, and all of costs; learning curves are left out."""
+        roles = {name: metric["role"] for name, metric in self.metrics.items()}
+        costs = self.rows["metric"].isin([name for name, role in roles.items() if role == "cost"])
+        split = self.rows["split"]
+        tests = split.isin([name for name in split.dropna().unique() if str(name).startswith("test")])
+        return self.rows[costs | tests]
+
+    def _leaderboard(self, scores: Scores, runs: pd.DataFrame, told: pd.DataFrame) -> Leaderboard:
+        scored = {method for method, seeds in scores.values.items() if len(scores.failed[method]) < len(seeds)}
+        return Leaderboard(
+            task=scores.task,
+            split=scores.split,
+            metric=scores.metric,
+            better=scores.better,
+            hardware=scores.hardware,
+            device=scores.device,
+            place=f"{scores.device} of {scores.hardware}" if self._has_several_places else "",
+            standings=standings(scores, scored, self._costs(told, scores.split)),
+            unscored=_reasons(runs[~runs["method_label"].isin(scored)]),
+            baselines=self._baselines(told, scores.split),
+            family=scores.family,
+            anchors=scores.anchors,
+        )
+
+    def _costs(self, told: pd.DataFrame, split: str) -> dict[str, dict[str, float]]:
+        """Return the mean over seeds of each cost of training, or on the board's split, by method."""
+        names = [name for name, metric in self.metrics.items() if metric["role"] == "cost"]
+        chosen = told[told["metric"].isin(names) & (told["status"] == "done") & told["split"].isin(["train", split])]
+        costs: dict[str, dict[str, float]] = defaultdict(dict)
+        means = chosen.groupby(["method_label", "metric"], as_index=False)["value"].mean()
+        for method, name, value in zip(means["method_label"], means["metric"], means["value"], strict=True):
+            costs[method][name] = value
+        return costs
+
+    def _baselines(self, told: pd.DataFrame, split: str) -> dict[str, Interval]:
+        """Return each baseline over seeds; within a seed every method's run has computed the same value."""
+        names = [name for name, metric in self.metrics.items() if metric["role"] == "baseline"]
+        chosen = told[told["metric"].isin(names) & (told["split"] == split)]
+        by_seed = chosen.groupby(["metric", "seed"])["value"].mean()
+        return {str(name): t_interval(list(values)) for name, values in by_seed.groupby(level=0)}
+
+
+def _reasons(runs: pd.DataFrame) -> dict[str, str]:
+    """Return for each method what became of its runs: statuses with their reasons."""
+    reason = runs["reason"].where(runs["status"] != "done", "no value on this split")
+    told = runs["status"] + ": " + reason
+    return {str(method): "; ".join(sorted(set(group))) for method, group in told.groupby(runs["method_label"])}
+
+
+def _merged(headers: Iterable[Mapping[str, Any]], key: str) -> dict[str, Any]:
+    return {name: value for header in headers for name, value in header.get(key, {}).items()}
