@@ -233,7 +233,7 @@ def test_whole_ett(shared):
     np.testing.assert_array_equal(seen[0, -1], data["series"][11519])
     np.testing.assert_array_equal(target[-1, -1], data["series"][14399])
     repeated, daily = seen[:, -1:].expand_as(target), seasonal(seen, 24, 96)
-    assert (repeated - target).square().mean() == pytest.approx(1.295, abs=0.002)  # arXiv:2205.13504, table 2
+    assert (repeated - target).square().mean() == pytest.approx(1.295, abs=0.002)  # Zeng et al. 2022, arXiv:2205.13504
     assert (daily - target).square().mean() == pytest.approx(0.512, abs=0.002)
     assert (linear(windows["train"], seen) - target).square().mean() == pytest.approx(0.385, abs=0.01)  # as DLinear
 
@@ -245,7 +245,7 @@ def test_whole_exchange_and_illness(shared):
     assert data["series"].shape == (7588, 8)
     test = Forecasting(lookback=96, horizon=96).windows(data)["test"]
     error = (test.inputs[0][:, -1:] - test.targets).square().mean()
-    assert error == pytest.approx(0.081, abs=0.001)  # arXiv:2205.13504, table 2
+    assert error == pytest.approx(0.081, abs=0.001)  # Zeng et al. 2022, arXiv:2205.13504
     assert time_series.illness()["series"].shape == (966, 7)
 
 
