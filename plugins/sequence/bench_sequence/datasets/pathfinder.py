@@ -29,9 +29,11 @@ _SCALE = 2  # of the finer resolution that paddles are drawn in
 _TRIES = 3  # to place a paddle
 _SNAKE_TRIES = 5  # to place a distractor
 _FULL = 1.8  # sum of masks at which a paddle is refused
+_OUTSIDE = np.float32(-10)  # mask of what is beyond an image
 _FREE = 0.3  # mask up to which a place is free for a seed
 _EMPTY = 0.01  # share of free places below which no distractor is seeded
-_BLOCK = 512  # attempts grown at once
+_IMAGES = 512  # finished at once
+_PIXELS = 2**24  # of all attempts that are grown at once
 
 
 @dataclass(frozen=True)
@@ -97,8 +99,8 @@ def draw(geometry: Geometry, n: int, rng: np.random.Generator) -> tuple[np.ndarr
     margins = rng.integers(0, len(geometry.margins), n)
     for i, margin in enumerate(geometry.margins):
         of_margin, pencil = np.flatnonzero(margins == i), Pencil(geometry, margin)
-        for begin in range(0, len(of_margin), _BLOCK):
-            members = of_margin[begin : begin + _BLOCK]
+        for begin in range(0, len(of_margin), _IMAGES):
+            members = of_margin[begin : begin + _IMAGES]
             images[members] = _images(pencil, labels[members], rng)
     return images, labels
 
@@ -143,16 +145,24 @@ class Pencil:
         drawn = np.concatenate([seeds, turned + np.pi])  # a paddle is drawn from its far end back
         self.radius = geometry.length + int(np.ceil(geometry.thickness)) + margin
         self.lines, self.masks = _templates(drawn, self.radius, geometry, margin)
+        self.flat_masks = self.masks.reshape(len(self.masks), -1)
         self.disc = _disc(margin)
         difference = abs(turned[None, :] - self.angles[:, None])
         difference = np.minimum(difference, 2 * np.pi - difference)
         bend = np.minimum(geometry.continuity * difference, np.pi / 2)
-        self.weights = np.maximum(np.cos(bend), 0) ** 2  # (360 + K, K)
+        self.weights = np.where(bend < np.pi / 2, np.cos(bend) ** 2, 0)  # (360 + K, K)
+        likely = (self.weights > 0).sum(axis=1).max()
+        self.choices = np.argsort(-self.weights, axis=1, kind="stable")[:, :likely]  # those that may be at all
 
     @property
     def reach(self) -> int:
         """How far beyond an image the places lie that are looked up or drawn to."""
-        return 2 * (self.radius + self.step + self.margin) + 2
+        return max(self.radius, self.geometry.length + self.step + 3 * self.margin) + 3
+
+    @property
+    def block(self) -> int:
+        """How many attempts are grown at once."""
+        return _PIXELS // (self.geometry.size + 2 * self.reach) ** 2
 
     @cached_property
     def struct(self) -> list[np.ndarray]:
@@ -192,20 +202,30 @@ class Pencil:
 
 
 class Canvas:
-    """Images and masks of n attempts, each with a rim around it so that what hangs over an edge needs no care."""
+    """Images and masks of n attempts, each with a rim around it that is as wide as anything may hang over.
+
+    In the mask, the rim holds _OUTSIDE for ever. Pixels have one index over all attempts, since that is quicker.
+    """
 
     def __init__(self, n: int, pencil: Pencil, mask: np.ndarray | None = None) -> None:
         self.pencil, self.rim, self.size = pencil, pencil.reach, pencil.geometry.size
-        whole = self.size + 2 * self.rim
+        self.width = self.size + 2 * self.rim
         if mask is None:
-            mask = np.zeros((n, whole, whole), np.float32)
-            edge = np.ones((self.size, self.size), bool)
-            edge[(slice(pencil.geometry.padding, -pencil.geometry.padding),) * 2] = False
-            self.inside(mask)[:, edge] = 1
+            edge = np.ones((self.size, self.size), np.float32)
+            edge[(slice(pencil.geometry.padding, -pencil.geometry.padding),) * 2] = 0
+            mask = np.tile(np.pad(edge, self.rim, constant_values=_OUTSIDE), (n, 1, 1))
         self.mask = mask
-        self.image = np.zeros((n, whole, whole), np.float32)
+        self.image = np.zeros(mask.shape, np.float32)
         window = np.arange(-pencil.radius, pencil.radius + 1)
-        self._window = np.stack(np.meshgrid(window, window, indexing="ij"), axis=-1) + self.rim
+        self._window = (window[:, None] * self.width + window).ravel()
+        self._disc = self._flat(pencil.disc)
+        self._candidates = self._flat(pencil.candidates)
+
+    def _flat(self, offsets: np.ndarray) -> np.ndarray:
+        return offsets[..., 0] * self.width + offsets[..., 1]
+
+    def _index(self, rows: np.ndarray, place: np.ndarray) -> np.ndarray:
+        return rows * self.width**2 + self._flat(place + self.rim)
 
     def inside(self, array: np.ndarray) -> np.ndarray:
         return array[:, self.rim : self.rim + self.size, self.rim : self.rim + self.size]
@@ -213,32 +233,30 @@ class Canvas:
     def contains(self, place: np.ndarray) -> np.ndarray:
         return ((place >= 0) & (place < self.size)).all(axis=-1)
 
-    def _at(self, rows: np.ndarray, place: np.ndarray) -> tuple[np.ndarray, ...]:
-        at = place[:, None, None] + self._window
-        return rows[:, None, None], at[..., 0], at[..., 1]
-
     def collides(self, rows: np.ndarray, template: np.ndarray, place: np.ndarray) -> np.ndarray:
         """Tell which paddles would lie on others; what hangs over the edge counts for nothing."""
-        at = self._at(rows, place)
-        total = self.mask[at] + self.pencil.masks[template]
-        inside = self.contains(np.stack(at[1:], axis=-1) - self.rim)
-        return (np.where(inside, total, 0) >= _FULL).any(axis=(1, 2))
+        there = self.mask.reshape(-1).take(self._index(rows, place)[:, None] + self._window)
+        return (there + self.pencil.flat_masks[template] >= _FULL).any(axis=1)
 
     def claim(self, rows: np.ndarray, template: np.ndarray, place: np.ndarray) -> None:
         """Take the masks of paddles into those of their images."""
-        at = self._at(rows, place)
-        inside = self.contains(np.stack(at[1:], axis=-1) - self.rim)
-        self.mask[at] = np.maximum(self.mask[at], np.where(inside, self.pencil.masks[template], 0))
+        at = self._index(rows, place)[:, None] + self._window
+        before = self.mask.reshape(-1).take(at)
+        after = np.where(before > _OUTSIDE, np.maximum(before, self.pencil.flat_masks[template]), _OUTSIDE)
+        self.mask.reshape(-1)[at] = after
 
     def ink(self, rows: np.ndarray, template: np.ndarray, place: np.ndarray) -> None:
         """Draw paddles."""
-        at = self._at(rows, place)
-        self.image[at] = np.maximum(self.image[at], self.pencil.lines[template])
+        at = self._index(rows, place)[:, None] + self._window
+        image = self.image.reshape(-1)
+        image[at] = np.maximum(image.take(at), self.pencil.lines[template].reshape(at.shape))
 
-    def widened(self, rows: np.ndarray, place: np.ndarray) -> np.ndarray:
-        """Return the mask, widened by the margin, at places (n, K, 2) within the image."""
-        at = place[:, :, None] + self.pencil.disc + self.rim
-        return self.mask[rows[:, None, None], at[..., 0], at[..., 1]].max(axis=-1)
+    def free(self, rows: np.ndarray, pivot: np.ndarray, choices: np.ndarray) -> np.ndarray:
+        """Return one minus the mask, widened by the margin, at choices (n, M) of candidates; 0 outside the image."""
+        at = self._index(rows, pivot)[:, None] + self._candidates[choices]
+        flat = self.mask.reshape(-1)
+        widened = flat.take(at[:, :, None] + self._disc).max(axis=-1)
+        return np.where(flat.take(at) > _OUTSIDE, 1 - widened, 0)
 
 
 Paddle = tuple[np.ndarray, np.ndarray]  # of n snakes: which template (n,), and where (n, 2)
@@ -269,9 +287,9 @@ def _targets(
 
 
 def _pairs(pencil: Pencil, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, list[list[Paddle]], np.ndarray]:
-    """Try _BLOCK pairs at once and return those that are whole, as `_targets` does, with their masks."""
-    canvas = Canvas(_BLOCK, pencil)
-    rows = np.arange(_BLOCK)
+    """Try a block of pairs at once and return those that are whole, as `_targets` does, with their masks."""
+    canvas = Canvas(pencil.block, pencil)
+    rows = np.arange(pencil.block)
     turn, tail, fits = _seed_pair(pencil, canvas, rng)
     origins = tail.copy()
     pivot = tail + pencil.seed_pivot[turn]
@@ -327,17 +345,15 @@ def _extend(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Find the next paddle of contours: templates (n,), heads and pivots (n, 2), and which of them fit."""
     there = pivot + pencil.advance[turn]
-    places = there[:, None] + pencil.candidates  # (n, K, 2)
-    within = canvas.contains(places)
-    free = 1 - canvas.widened(rows, np.clip(places, 0, canvas.size - 1))
-    weights = np.where(within, free * pencil.weights[turn], 0)
+    choices = pencil.choices[turn]  # (n, M)
+    weights = canvas.free(rows, there, choices) * np.take_along_axis(pencil.weights[turn], choices, axis=1)
     total = weights.sum(axis=1)
     possible = total >= 1e-4
     sums = np.cumsum(weights, axis=1) / np.where(possible, total, 1)[:, None]
     chosen, good = np.zeros(len(rows), int), np.zeros(len(rows), bool)
     for _ in range(_TRIES):
         todo = np.flatnonzero(possible & ~good)
-        chosen[todo] = (sums[todo] > rng.random((len(todo), 1))).argmax(axis=1)
+        chosen[todo] = choices[todo, (sums[todo] > rng.random((len(todo), 1))).argmax(axis=1)]
         head = there[todo] + pencil.candidates[chosen[todo]]
         good[todo] = ~canvas.collides(rows[todo], 360 + chosen[todo], head)
     return 360 + chosen, there + pencil.candidates[chosen], there, good
