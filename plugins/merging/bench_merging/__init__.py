@@ -220,17 +220,10 @@ def _with_labels() -> Iterator[Method]:
 
 @hookimpl
 def bench_tasks() -> Iterator[Task]:
-    """Contribute one task for each level of access."""
-    quality = (
-        "mean_accuracy",
-        "normalised_accuracy",
-        "worst_accuracy",
-        "task_accuracy",
-        "prototype_accuracy",
-        "unseen_accuracy",
-    )
-    more = ("corrupted_accuracy", "barrier", "pretrained_accuracy")
-    costs = ("merge_seconds", "extra_parameters", "evaluations", "peak_memory")
+    """Contribute two tasks for each level of access: pools that are trained here, and checkpoints in folders."""
+    quality = ("mean_accuracy", "normalised_accuracy", "worst_accuracy", "task_accuracy", "barrier")
+    costs = ("pretrained_accuracy", "merge_seconds", "extra_parameters", "evaluations", "peak_memory")
+    more = ("prototype_accuracy", "corrupted_accuracy")
     for level, family in MERGERS.items():
         attribute = level.title().replace("-", "")
         yield Task(
@@ -240,6 +233,13 @@ def bench_tasks() -> Iterator[Task]:
             metrics=(*quality, *more, *costs),
             datasets=("procedural-pool", "independent-pool"),
             summary=f"make one model of a pool's experts; a method sees, beyond weights, {LEVELS[level]}",
+        )
+        yield Task(
+            f"merge-{level}-folder",
+            family,
+            f"bench_merging.folder_tasks:{attribute}",
+            metrics=(*quality, *costs),
+            summary=f"the same for checkpoints in folders; a method sees, beyond weights, {LEVELS[level]}",
         )
 
 

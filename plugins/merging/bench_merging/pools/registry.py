@@ -32,7 +32,7 @@ def _independent(**params: Any) -> Kind:
 POOLS = {
     "procedural": _procedural(),
     "procedural-adamw": _procedural(optimiser="adamw"),
-    "procedural-cnn": _procedural(architecture="cnn"),
+    "procedural-cnn": _procedural(architecture="cnn", tasks=5, base_classes=15, base_steps=600, steps=200),
     "shuffled": _procedural(control="shuffled"),
     "two-bases": _procedural(control="two-bases"),
     "independent": _independent(),
