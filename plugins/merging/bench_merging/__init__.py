@@ -242,6 +242,16 @@ def bench_tasks() -> Iterator[Task]:
             summary=f"the same for checkpoints in folders; a method sees, beyond weights, {LEVELS[level]}",
         )
 
+    yield Task(
+        "merge-stream",
+        MERGERS["data-free"],
+        "bench_merging.stream:Stream",
+        metrics=("mean_accuracy", "normalised_accuracy", "worst_accuracy", "backward_transfer", "merge_seconds"),
+        datasets=("procedural-pool",),
+        reference="Tang et al. 2025, arXiv:2501.09522",
+        summary="continual merging: a pool's experts one at a time, in a random order",
+    )
+
 
 @hookimpl
 def bench_metrics() -> Iterator[Metric]:
@@ -283,6 +293,7 @@ _QUALITIES = {
     "prototype_accuracy": "mean over tasks, with heads made anew from the merged features",
     "unseen_accuracy": "mean over tasks that have no expert",
     "corrupted_accuracy": "mean over tasks and corruptions of the test images",
+    "backward_transfer": "accuracy at the end less that when the task's expert had just been merged, mean over tasks",
     "barrier": "loss barrier on the line from expert to merged model",
 }
 _COSTS = {

@@ -81,3 +81,20 @@ def test_a_misspelt_pool_is_one_line(bench):
     done = bench("run", "s.yaml")
     assert done.returncode == 2
     assert done.stderr.strip().endswith("did you mean 'procedural'?")
+
+
+def test_a_stream_measures_what_later_experts_take_away(tmp_path):
+    bench = Bench(tmp_path, [])
+    bench.write(
+        "s.yaml",
+        "pack: 10\ntasks: [{task: merge-stream, params: {pool: tiny}}]\nmethods: [opcm, pretrained, average, experts]",
+    )
+    done = bench("run", "s.yaml")
+    assert done.returncode == 0, done.stdout + done.stderr
+    table = pd.read_parquet(tmp_path / "results" / "s")
+    assert set(table[table["method"] == "experts"]["status"]) == {"skipped"}
+    values = table[table["split"] == "test"].pivot(index="method", columns="metric", values="value")
+    assert values.loc["opcm", "backward_transfer"] < 0
+    # The base does not change, but the first task counts from the accuracy of its expert.
+    assert values.loc["pretrained", "backward_transfer"] < 0
+    assert values.loc["average", "mean_accuracy"] > values.loc["pretrained", "mean_accuracy"]
