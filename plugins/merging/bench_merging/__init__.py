@@ -177,6 +177,14 @@ def _with_labels() -> Iterator[Method]:
         "weights and densities of DARE-TIES found by CMA-ES",
     )
     yield _method(
+        "evaluations",
+        "evo-merging",
+        "evo_merging:evo_merging",
+        "github.com/Chansl-Lucky/Black-Box-Merging",
+        frozenset({"one-model"}),
+        "adapters merged with sparse factors and signed weights found by CMA-ES",
+    )
+    yield _method(
         "labelled",
         "atlas",
         "atlas:atlas",

@@ -28,6 +28,7 @@ class DataFree:
         "procedural",
         "procedural-adamw",
         "procedural-cnn",
+        "procedural-lora",
         "shuffled",
         "two-bases",
         "independent",
