@@ -186,6 +186,14 @@ def _with_labels() -> Iterator[Method]:
     )
     yield _method(
         "labelled",
+        "straight-through",
+        "straight_through:straight_through",
+        "Ainsworth, Hayase, Srinivasa 2023, arXiv:2209.04836",
+        frozenset({"one-model"}),
+        "Git Re-Basin: permutations that make the loss half-way small",
+    )
+    yield _method(
+        "labelled",
         "atlas",
         "atlas:atlas",
         "Zhang et al. 2024, arXiv:2407.02880",
