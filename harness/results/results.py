@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +22,7 @@ from harness.results.labels import labelled, labels_of
 from harness.results.leaderboard import Leaderboard, standings
 from harness.results.newest import BOARD, is_newest, numbered_attempts
 from harness.results.overview import Overview, overviews
+from harness.results.profiles import CostProfile, cost_profile
 from harness.results.scores import Scores, by_seed, worst
 from harness.selection import Facts, Selection, facts
 from harness.spec import Anchors
@@ -96,6 +97,13 @@ class Results:
     def _overviews(self, scores: list[Scores]) -> list[Overview]:
         field = {label for expression in self._field for label in self.select(expression, "method")["method_label"]}
         return overviews(scores, field, self._has_several_places)
+
+    def cost_profiles(self, metric: str, factors: Sequence[float]) -> list[CostProfile]:
+        """Return the performance profile of a cost for each family and device that has one."""
+        pairs = [(overview, evidence) for overview in self.overviews() for evidence in self.evidence()
+                 if (evidence.hardware, evidence.device) == (overview.hardware, overview.device)]  # fmt: skip
+        found = [cost_profile(overview, evidence, metric, factors) for overview, evidence in pairs]
+        return [profile for profile in found if profile is not None]
 
     def select(self, expression: str, plain: str = "") -> pd.DataFrame:
         """Return the runs that an expression chooses (see `harness.selection`), as rows of `runs`.
