@@ -16,7 +16,7 @@ from harness.catalog import Catalog
 from harness.claims import Cell, Unresolved, resolve
 from harness.claims.resolving import spelled
 from harness.document import Place
-from harness.errors import BenchError, CatalogError, SuiteError
+from harness.errors import BenchError, CatalogError, SuiteError, did_you_mean
 from harness.selection import Facts, Selection, facts, plain
 from harness.spec import JSON, Anchors, Method, Task
 from harness.suite import Entry, Suite
@@ -96,6 +96,7 @@ def plan(suite: Suite, catalog: Catalog, *, hardware: str, lack: str = "") -> li
         if task.spec.family == method.spec.family
     ]
     _check_distinct(suite, runs)
+    _check_published(suite, runs)
     _check_field(suite, runs)
     _check_claims(suite, catalog, runs)
     return runs
@@ -216,6 +217,19 @@ def _check_distinct(suite: Suite, runs: list[Run]) -> None:
         if run.id in seen:
             raise SuiteError(f"the run '{run.label}' stands twice in it", path=suite.document.path)
         seen.add(run.id)
+
+
+def _check_published(suite: Suite, runs: list[Run]) -> None:
+    """Raise SuiteError where a published number is none of what the suite measures."""
+    for i, number in enumerate(suite.published):
+        meant = [r for r in runs if number.matches(r.method, r.method_params, r.task, r.task_params)]
+        if not meant:
+            wrong = f"the suite has no run of '{number.method}' on '{number.task}'"
+            raise suite.document.error(wrong, "published", i, "method")
+        metrics = {name for run in meant for name in run.metrics}
+        if number.metric not in metrics:
+            wrong = f"'{number.task}' is not scored by '{number.metric}'{did_you_mean(number.metric, metrics)}"
+            raise suite.document.error(wrong, "published", i, "metric")
 
 
 def _check_field(suite: Suite, runs: list[Run]) -> None:

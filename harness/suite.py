@@ -19,6 +19,8 @@ One file, no include, no inheritance, no interpolation:
       - method: s4d
         grid: {init: [legs, lin]}         # every combination of these
     field: [s4, "method=s4d,init=legs"]   # what ranks over tasks refer to, so that nobody who joins moves them
+
+Published numbers may stand beside the measured ones: see `harness.published`.
 """
 
 from __future__ import annotations
@@ -28,10 +30,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from harness import document, units
+from harness import document, published, units
 from harness.claims import Claim, read_claims
 from harness.document import Document, Place, describe
 from harness.errors import SuiteError, did_you_mean
+from harness.published import Published
 from harness.selection import Selection
 from harness.spec import JSON, Anchors
 from harness.text import NAME_RULE, is_name
@@ -77,12 +80,14 @@ class Suite:
     seeds: tuple[int, ...]
     tasks: tuple[Entry, ...]
     methods: tuple[Entry, ...]
+    published: tuple[Published, ...]
     field: tuple[str, ...]  # expressions that choose the methods which ranks refer to; empty for all
     claims: tuple[Claim, ...]
     document: Document
 
 
-_KEYS = ("title", "description", "hardware", "time_limit", "pack", "seeds", "tasks", "methods", "field", "claims")
+_RUN_KEYS = ("title", "description", "hardware", "time_limit", "pack", "seeds", "tasks", "methods")
+_KEYS = (*_RUN_KEYS, "field", "claims", "published")
 
 
 def read_suite(path: Path) -> Suite:
@@ -105,6 +110,7 @@ def read_suite(path: Path) -> Suite:
         seeds=_seeds(source, top.get("seeds", [0])),
         tasks=_entries(source, "task", top["tasks"]),
         methods=_entries(source, "method", top["methods"]),
+        published=published.read(source, top.get("published", [])),
         field=_field(source, top.get("field", [])),
         claims=read_claims(source, top.get("claims", [])),
         document=source,

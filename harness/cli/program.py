@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from harness.catalog import Catalog
 
 
+RESULTS = click.option(
+    "--results", default="results", show_default=True, help="Folder under which each suite has its own."
+)
+
+
 class _Group(click.Group):
     """Turns a BenchError of any command into one line and exit code 2, and Ctrl-C into exit code 130."""
 

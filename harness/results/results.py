@@ -15,6 +15,7 @@ import pandas as pd
 from harness import document, store
 from harness.claims import Claim, read_claims
 from harness.errors import ResultsError, did_you_mean
+from harness.published import Published
 from harness.results.comparison import Comparison, compared
 from harness.results.evidence import Evidence
 from harness.results.judging import Judgement, judge
@@ -61,6 +62,8 @@ class Results:
         self.hardware: dict[str, dict[str, Any]] = _merged(headers, "hardware")
         self.environments: dict[str, dict[str, str]] = _merged(headers, "environment")
         self.title: str = headers[-1].get("title", "") if headers else ""
+        self.description: str = headers[-1].get("description", "") if headers else ""
+        self.published = [Published(**plain) for plain in headers[-1].get("published", [])] if headers else []
         self.suite_text: str = headers[-1].get("suite_text", "") if headers else ""
         self._primary: dict[str, str] = _merged(headers, "primary")
         self._anchors = {task: Anchors(**given) for task, given in _merged(headers, "anchors").items()}
@@ -177,7 +180,7 @@ class Results:
 
     def ledger(self, claims: Iterable[Claim] | None = None) -> list[Judgement]:
         """Return what became of each claim on each device; of those that the stored suite makes, if none are given."""
-        chosen = self._claims if claims is None else list(claims)
+        chosen = self.claims if claims is None else list(claims)
         evidence = self.evidence() if chosen else []
         return [judge(claim, one) for claim in chosen for one in evidence]
 
@@ -196,7 +199,7 @@ class Results:
         ]
 
     @cached_property
-    def _claims(self) -> tuple[Claim, ...]:
+    def claims(self) -> tuple[Claim, ...]:
         """The claims of the suite as it was stored last."""
         if not self.suite_text:
             return ()
