@@ -85,6 +85,10 @@ class Results:
 
     def leaderboards(self) -> list[Leaderboard]:
         """Return a leaderboard for each task, test split and device."""
+        return list(self._leaderboards)
+
+    @cached_property
+    def _leaderboards(self) -> list[Leaderboard]:
         return [self._leaderboard(*found) for found in self._boards]
 
     @property
@@ -94,6 +98,10 @@ class Results:
 
     def overviews(self) -> list[Overview]:
         """Return the methods over all tasks that have anchors, for each family and device."""
+        return list(self._all_overviews)
+
+    @cached_property
+    def _all_overviews(self) -> list[Overview]:
         return self._overviews(self.scores)
 
     def _overviews(self, scores: list[Scores]) -> list[Overview]:

@@ -42,11 +42,11 @@ def test_report_in_all_formats_and_published_numbers_of_today(toy):
     plots = {path.name for path in (toy.folder / "here" / "plots").iterdir()}
     assert {"scores.csv", "scores.png", "scores.svg", "scores.pdf"} <= plots
     markdown = (toy.folder / "here" / "report.md").read_text()
-    assert "| **0.5 ± 0** | 2 | 0.4 \\[1\\] |" in markdown
+    assert "| shift offset=0.5 | 3.5 ± 0 | 2 | 0.4 \\[1\\] |" in markdown
     assert "\\[1\\] Published: Someone 2020, table 1." in markdown
     assert "![Scores on each task](plots/scores.png)" in markdown
     records = json.loads((toy.folder / "here" / "leaderboard.json").read_text())["leaderboard"]
-    assert [record["published"] for record in records] == [0.4, None]
+    assert [record["published"] for record in records] == [None, 0.4]
     assert "[1] Published: Someone 2020, table 1." in (toy.folder / "here" / "index.html").read_text()
     only = toy("report", "s", "--format", "csv", "--out", "csv")
     assert only.returncode == 0, only.stderr
