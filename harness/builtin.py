@@ -39,7 +39,7 @@ def _speed_metrics() -> Iterator[Metric]:
     for name, summary in ranked.items():
         yield Metric(name, f"harness.speed_metrics:{name}", better="lower", summary=summary)
     constant = {
-        "noise_floor": "how far, as a factor less 1, a time ratio may be off by chance: the reference against itself",
+        "noise_floor": "factor less 1 by which a time ratio may be off by chance: the reference against itself",
         "reference_exponent": "p of the reference's cost ~ size^p",
     }
     for name, summary in constant.items():

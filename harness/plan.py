@@ -58,9 +58,9 @@ class Run:
     task_source: str  # likewise without the method
     libraries: Mapping[str, str]
     skip: str = ""
-    anchors: Anchors | None = None  # of the primary metric
     reference_target: str = ""  # of a task that measures each method against another
     alone: bool = False  # whether nothing else may run on the machine meanwhile
+    anchors: Anchors | None = None  # of the primary metric
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,8 @@ class _Cell:
     version: str
     params: dict[str, JSON]
     metrics: tuple[str, ...] = ()
-    anchors: Anchors | None = None
     reference_target: str = ""
+    anchors: Anchors | None = None
 
 
 def plan(suite: Suite, catalog: Catalog, *, hardware: str, lack: str = "") -> list[Run]:
@@ -144,21 +144,8 @@ def _cells(suite: Suite, catalog: Catalog, kind: str, entry: Entry) -> list[_Cel
     for values in itertools.product(*entry.grid.values()):
         chosen = {**entry.params, **dict(zip(entry.grid, values, strict=True))}
         label = " ".join([spec.name, *(f"{name}={plain(value)}" for name, value in chosen.items())])
-        cells.append(_Cell(spec, label, version, bind(suite, kind, entry, known, chosen), metrics, anchors))
+        cells.append(_Cell(spec, label, version, bind(suite, kind, entry, known, chosen), metrics, anchors=anchors))
     return cells
-
-
-def _anchors(suite: Suite, catalog: Catalog, entry: Entry, task: Task, metrics: tuple[str, ...]) -> Anchors | None:
-    """Return the suite's anchors of a task, or the task's own where its own primary metric ranks."""
-    anchors = entry.anchors or (task.anchors if metrics[0] == task.metrics[0] else None)
-    if anchors and anchors.better != (better := catalog.metrics[metrics[0]].better):
-        raise suite.document.error(
-            f"by its anchors, the task '{task.name}' improves from chance {anchors.chance} to {anchors.reference}, and "
-            f"of '{metrics[0]}' {better} is better",
-            *entry.place[:2],
-            "anchors",
-        )
-    return anchors
 
 
 def _task_cells(suite: Suite, catalog: Catalog, entry: Entry) -> list[_Cell]:
@@ -188,6 +175,19 @@ def _task_cells(suite: Suite, catalog: Catalog, entry: Entry) -> list[_Cell]:
         )
         for cell in cells
     ]
+
+
+def _anchors(suite: Suite, catalog: Catalog, entry: Entry, task: Task, metrics: tuple[str, ...]) -> Anchors | None:
+    """Return the suite's anchors of a task, or the task's own where its own primary metric ranks."""
+    anchors = entry.anchors or (task.anchors if metrics[0] == task.metrics[0] else None)
+    if anchors and anchors.better != (better := catalog.metrics[metrics[0]].better):
+        raise suite.document.error(
+            f"by its anchors, the task '{task.name}' improves from chance {anchors.chance} to {anchors.reference}, and "
+            f"of '{metrics[0]}' {better} is better",
+            *entry.place[:2],
+            "anchors",
+        )
+    return anchors
 
 
 def _look_up(suite: Suite, catalog: Catalog, kind: str, name: str, place: Place) -> Any:

@@ -93,9 +93,9 @@ class Task:
     reference: str = ""
     requires: frozenset[str] = frozenset()
     summary: str = ""
-    anchors: Anchors | None = None
     against: str = ""
     alone: bool = False
+    anchors: Anchors | None = None
 
 
 @dataclass(frozen=True)

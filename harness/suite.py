@@ -63,8 +63,8 @@ class Entry:
     params: dict[str, JSON] = field(default_factory=dict)
     grid: dict[str, list[JSON]] = field(default_factory=dict)
     metrics: tuple[str, ...] = ()
-    anchors: Anchors | None = None
     reference: Entry | None = None  # a method, of a task that measures against one
+    anchors: Anchors | None = None
 
 
 @dataclass(frozen=True)
@@ -195,7 +195,7 @@ def _entries(source: Document, kind: str, part: Any) -> tuple[Entry, ...]:
 def _entry(source: Document, kind: str, item: Any, place: Place) -> Entry:
     if isinstance(item, str):
         return Entry(item, place)
-    keys = (kind, "params", "grid", *(("metrics", "anchors", "reference") if kind == "task" else ()))
+    keys = (kind, "params", "grid", *(("metrics", "reference", "anchors") if kind == "task" else ()))
     given = source.mapping(item, keys, *place)
     if not isinstance(given.get(kind), str):
         raise source.error(f"this entry needs '{kind}': the name of a {kind}", *place)
@@ -208,20 +208,15 @@ def _entry(source: Document, kind: str, item: Any, place: Place) -> Entry:
             )
         if key in params:
             raise source.error(f"'{key}' is given both in 'params' and in 'grid'", *place, "grid", key)
-    metrics, anchors = _metrics(source, given, place), _anchors(source, given, place)
-    reference = _reference(source, given, (*place, "reference"))
-    return Entry(given[kind], (*place, kind), params, grid, metrics, anchors, reference)
-
-
-def _field(source: Document, part: Any) -> tuple[str, ...]:
-    if not isinstance(part, list):
-        raise source.error(f"'field' has to be a list of methods, such as [s4], not {describe(part)}", "field")
-    for i, expression in enumerate(part):
-        try:
-            Selection.parse(expression if isinstance(expression, str) else "", plain="method")
-        except ValueError as error:
-            raise source.error(f"'field' names methods: {error}", "field", i) from None
-    return tuple(part)
+    return Entry(
+        given[kind],
+        (*place, kind),
+        params,
+        grid,
+        _metrics(source, given, place),
+        _reference(source, given, (*place, "reference")),
+        _anchors(source, given, place),
+    )
 
 
 def _reference(source: Document, given: dict[str, Any], place: Place) -> Entry | None:
@@ -234,6 +229,17 @@ def _reference(source: Document, given: dict[str, Any], place: Place) -> Entry |
     if not isinstance(part.get("method"), str):
         raise source.error("a reference needs 'method': the name of a method", *place)
     return Entry(part["method"], (*place, "method"), _mapping(source, part, "params", place))
+
+
+def _field(source: Document, part: Any) -> tuple[str, ...]:
+    if not isinstance(part, list):
+        raise source.error(f"'field' has to be a list of methods, such as [s4], not {describe(part)}", "field")
+    for i, expression in enumerate(part):
+        try:
+            Selection.parse(expression if isinstance(expression, str) else "", plain="method")
+        except ValueError as error:
+            raise source.error(f"'field' names methods: {error}", "field", i) from None
+    return tuple(part)
 
 
 def _mapping(source: Document, given: dict[str, Any], key: str, place: Place) -> dict[str, Any]:

@@ -195,7 +195,7 @@ def parts(share):
 
 def lives(pid):
     try:
-        return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
+        return not int(Path(f"/proc/{pid}/stat").read_text().split()[8]) & 4  # it exits: its locks go before it does
     except OSError:
         return False
 

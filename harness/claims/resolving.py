@@ -74,6 +74,9 @@ def levels(check: Grows | Monotone, cells: Iterable[Cell]) -> dict[float, list[C
         found.setdefault(float(str(value)), []).append(cell)
     if len(found) < least:
         raise Unresolved(key, f"'{name}' has {len(found)} values here, and a trend takes {least} or more")
+    for level, there in found.items():
+        if len(methods := sorted({cell.method for cell in there})) > 1:
+            raise Unresolved("a", f"{len(methods)} methods meet at {name}={level:g}: {', '.join(methods)}; narrow 'a'")
     alike = {tuple(sorted(_others(cell, name) for cell in level)) for level in found.values()}
     if len(alike) > 1:
         raise Unresolved(key, f"the runs at different '{name}' differ in more than that; narrow them down")

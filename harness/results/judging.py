@@ -169,7 +169,7 @@ def _trend(check: Monotone, cells: Sequence[Cell], evidence: Evidence) -> tuple[
     metric = metric_of(check, cells)
     samples = [_over_tasks(check, there, evidence) for there in levels(check, cells).values()]
     seeds = sorted(set.intersection(*(set(sample.values) for sample in samples)))
-    measure = f"rank correlation of {metric} and {check.parameter}"
+    measure = f"rank correlation of {metric} and {check.parameter}, 1 where always {check.way}"
     if not seeds:
         return measure, Verdict(Finding.INCONCLUSIVE, "no seed for which all levels have been run", 0)
     table = [[sample.values[seed] for sample in samples] for seed in seeds]

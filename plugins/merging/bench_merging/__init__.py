@@ -106,8 +106,33 @@ def _data_free() -> Iterator[Method]:
         "Git Re-Basin: units permuted until they match, then averaged",
     )
 
+    yield _method(
+        level,
+        "opcm",
+        "opcm:opcm",
+        "Tang et al. 2025, arXiv:2501.09522",
+        frozenset({"one-model"}),
+        "a stream of experts merged one at a time by orthogonal projections",
+    )
+
 
 def _with_inputs() -> Iterator[Method]:
+    yield _method(
+        "unlabelled-train",
+        "pleas",
+        "pleas:pleas",
+        "Nasery et al. 2025, arXiv:2407.02447",
+        frozenset({"one-model", "idempotent"}),
+        "two experts' units matched, then every layer fitted by least squares",
+    )
+    yield _method(
+        "unlabelled-test",
+        "concrete",
+        "concrete:concrete",
+        "Tang et al. 2023, arXiv:2312.06173",
+        frozenset({"one-model"}),
+        "a soft mask shared by all updates that minimises the entropy of predictions",
+    )
     yield _method(
         "unlabelled-train",
         "fisher",
@@ -143,6 +168,22 @@ def _with_inputs() -> Iterator[Method]:
 
 
 def _with_labels() -> Iterator[Method]:
+    yield _method(
+        "evaluations",
+        "evolutionary",
+        "evolutionary:evolutionary",
+        "Akiba, Shing, Tang, Sun, Ha 2025, arXiv:2403.13187",
+        frozenset({"one-model"}),
+        "weights and densities of DARE-TIES found by CMA-ES",
+    )
+    yield _method(
+        "labelled",
+        "atlas",
+        "atlas:atlas",
+        "Zhang et al. 2024, arXiv:2407.02880",
+        frozenset({"one-model"}),
+        "a coefficient for each task and tensor, learnt from labels",
+    )
     yield _method(
         "evaluations",
         "tuned",
@@ -197,7 +238,7 @@ def bench_tasks() -> Iterator[Task]:
             family,
             f"bench_merging.tasks:{attribute}",
             metrics=(*quality, *more, *costs),
-            datasets=("procedural-pool",),
+            datasets=("procedural-pool", "independent-pool"),
             summary=f"make one model of a pool's experts; a method sees, beyond weights, {LEVELS[level]}",
         )
 
@@ -226,6 +267,11 @@ def bench_datasets() -> Iterator[Dataset]:
         "procedural-pool",
         "bench_merging.pools.procedural:procedural_pool",
         summary="a base and up to eight experts of procedural images and digits, trained here",
+    )
+    yield Dataset(
+        "independent-pool",
+        "bench_merging.pools.independent:independent_pool",
+        summary="two models trained from different initialisations, trained here",
     )
 
 

@@ -5,6 +5,7 @@ Checks named after a trait ("-" written as "_") are for the methods that claim i
 a task hands over less is for the task's tests. A method may refuse three experts by Skip; it then gets two.
 """
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -77,7 +78,16 @@ def _world(count: int, dtype: torch.dtype = torch.float32) -> _World:
 
 
 def _built(build: Build, dtype: torch.dtype = torch.float32) -> tuple[_World, StateDict | Routed]:
-    """Return a world of three experts, or of two where the method takes no others, and the merge of it."""
+    """Return a world of three experts, or of two where the method takes no others, and the merge of it.
+
+    Some methods train for a second, so that all checks of one share the merge; they leave it as it is.
+    """
+    bare = isinstance(build, functools.partial) and not (build.args or build.keywords)
+    return _merged_once(build.func if bare else build, dtype)
+
+
+@functools.lru_cache(maxsize=4)
+def _merged_once(build: Build, dtype: torch.dtype) -> tuple[_World, StateDict | Routed]:
     world = _world(3, dtype)
     try:
         return world, _merge(build, world)

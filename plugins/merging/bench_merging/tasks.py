@@ -26,7 +26,17 @@ class DataFree:
 
     LEVEL: ClassVar[str] = "data-free"
 
-    pool: Literal["procedural", "procedural-adamw", "procedural-cnn", "shuffled", "two-bases", "tiny"] = "procedural"
+    pool: Literal[
+        "procedural",
+        "procedural-adamw",
+        "procedural-cnn",
+        "shuffled",
+        "two-bases",
+        "independent",
+        "independent-cnn",
+        "independent-halves",
+        "tiny",
+    ] = "procedural"
 
     def run(self, build: Build, context: Context) -> Iterator[Outputs]:
         """Merge, and yield validation and test accuracies and what the merge has cost."""

@@ -65,7 +65,7 @@ def bench_methods() -> Iterator[Method]:
         SEQUENCE_MIXER,
         "bench_sequence.lstm:LSTM",
         reference="Hochreiter, Schmidhuber 1997, doi:10.1162/neco.1997.9.8.1735",
-        traits=_RECURRENT,
+        traits=_RECURRENT | {"bfloat16"},
         summary="long short-term memory",
     )
     yield Method(
@@ -73,7 +73,7 @@ def bench_methods() -> Iterator[Method]:
         SEQUENCE_MIXER,
         "bench_sequence.transformer:Transformer",
         reference="Vaswani et al. 2017, arXiv:1706.03762",
-        traits=_RECURRENT,
+        traits=_RECURRENT | {"bfloat16"},
         summary="multi-head softmax attention with sinusoidal positions",
     )
     yield Method(
@@ -81,7 +81,7 @@ def bench_methods() -> Iterator[Method]:
         SEQUENCE_MIXER,
         "bench_sequence.linear_attention:LinearAttention",
         reference="Katharopoulos, Vyas, Pappas, Fleuret 2020, arXiv:2006.16236",
-        traits=_RECURRENT,
+        traits=_RECURRENT | {"bfloat16"},
         summary="multi-head attention with the softmax replaced by a product of positive features",
     )
     yield from _mixers()
@@ -110,7 +110,7 @@ def _mixers() -> Iterator[Method]:
         SEQUENCE_MIXER,
         "bench_sequence.hyperzzw:HyperZZW",
         reference="Zhang 2024, arXiv:2401.17948",
-        traits=frozenset({"bidirectional"}),
+        traits=frozenset({"bidirectional", "bfloat16"}),
         summary="kernels of slow networks times the input as weights for it, ten branches (Terminator's layer)",
     )
     yield Method(
@@ -118,7 +118,7 @@ def _mixers() -> Iterator[Method]:
         SEQUENCE_MIXER,
         "bench_sequence.fnet:FNet",
         reference="Lee-Thorp, Ainslie, Eckstein, Ontanon 2021, arXiv:2105.03824",
-        traits=frozenset({"bidirectional", "any-length", "linear"}),
+        traits=frozenset({"bidirectional", "any-length", "linear", "bfloat16"}),
         summary="Fourier transform along sequence and channels: no parameters",
     )
     yield Method(
@@ -126,7 +126,7 @@ def _mixers() -> Iterator[Method]:
         SEQUENCE_MIXER,
         "bench_sequence.tcn:TCN",
         reference="Bai, Kolter, Koltun 2018, arXiv:1803.01271",
-        traits=_RECURRENT,
+        traits=_RECURRENT | {"bfloat16"},
         summary="dilated CNN: residual blocks of convolutions whose reach doubles",
     )
     yield Method(
@@ -134,7 +134,7 @@ def _mixers() -> Iterator[Method]:
         SEQUENCE_MIXER,
         "bench_sequence.timesnet:TimesNet",
         reference="Wu et al. 2023, arXiv:2210.02186",
-        traits=frozenset({"bidirectional", "any-length"}),
+        traits=frozenset({"bidirectional", "any-length", "bfloat16"}),
         summary="TimesBlock: the sequence folded at its strongest periods into images and convolved",
     )
     yield Method(
@@ -142,7 +142,7 @@ def _mixers() -> Iterator[Method]:
         SEQUENCE_MIXER,
         "bench_sequence.tensor_attention:TensorAttention",
         reference="Alman, Song 2024, arXiv:2310.04064",
-        traits=_RECURRENT,
+        traits=_RECURRENT | {"bfloat16"},
         summary="softmax attention to all pairs of positions, exact, cubic in length",
     )
     yield Method(
@@ -150,7 +150,7 @@ def _mixers() -> Iterator[Method]:
         SEQUENCE_MIXER,
         "bench_sequence.tensor_attention:PolynomialTensorAttention",
         reference="Alman, Song 2024, arXiv:2310.04064",
-        traits=_RECURRENT,
+        traits=_RECURRENT | {"bfloat16"},
         summary="attention to all pairs of positions, approximated by a polynomial, linear in length",
     )
     yield Method(
@@ -158,7 +158,7 @@ def _mixers() -> Iterator[Method]:
         SEQUENCE_MIXER,
         "bench_sequence.gru:GRU",
         reference="Cho et al. 2014, arXiv:1406.1078",
-        traits=_RECURRENT,
+        traits=_RECURRENT | {"bfloat16"},
         summary="gated recurrent unit",
     )
     yield Method(
@@ -166,7 +166,7 @@ def _mixers() -> Iterator[Method]:
         SEQUENCE_MIXER,
         "bench_sequence.neural_cde:NeuralCDE",
         reference="Kidger, Morrill, Foster, Lyons 2020, arXiv:2005.08926",
-        traits=_RECURRENT,
+        traits=_RECURRENT | {"bfloat16"},
         summary="differential equation of a hidden path that the data drive",
     )
 
@@ -206,6 +206,14 @@ def _state_spaces() -> Iterator[Method]:
         reference="Orvieto, Smith, Gu, Fernando, Gulcehre, Pascanu, De 2023, arXiv:2303.06349",
         traits=_LINEAR_STATE,
         summary="diagonal complex linear recurrence without continuous time",
+    )
+    yield Method(
+        "spacetime",
+        SEQUENCE_MIXER,
+        "bench_sequence.spacetime:SpaceTime",
+        reference="Zhang, Saab, Poli, Dao, Goel, Ré 2023, arXiv:2303.09489",
+        traits=_LINEAR_STATE,
+        summary="discrete state space with a companion matrix",
     )
     yield Method(
         "s6",

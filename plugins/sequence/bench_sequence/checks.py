@@ -4,7 +4,8 @@ Each `check_<name>(build)` calls `build(d_model=, l_max=, causal=)` for layers o
 saying what it found. Checks named after a trait ("-" written as "_") are for the methods that claim it, the others
 for every method. A method may refuse one of its two forms with ValueError unless it claims the trait that needs it.
 
-Equalities are measured in float64, as the largest difference relative to the largest output.
+A check that needs what the machine lacks is skipped through pytest. Equalities are measured in float64, as the largest
+difference relative to the largest output.
 """
 
 import functools
@@ -13,6 +14,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import pytest
 import torch
 from torch import Tensor, nn
 
@@ -120,6 +122,25 @@ def check_deterministic(build: Build) -> None:
         assert torch.equal(a, b), (
             f"{form}: two layers from one seed give outputs that differ by {_difference(a, b):.1e}"
         )
+
+
+def check_cuda(build: Build) -> None:
+    """On a GPU the layer's outputs and gradients are those on the CPU; skipped, saying so, where there is no GPU."""
+    if not torch.cuda.is_available():
+        pytest.skip("no GPU here")
+    with _float64():
+        for (form, layer), (_, moved) in zip(_forms(build), _forms(build), strict=True):
+            moved = moved.cuda()
+            x = _noise(BATCH, L_MAX, D_MODEL)
+            y, there = layer(x), moved(x.cuda())
+            error = _difference(there.cpu(), y)
+            assert error <= STEP_TOLERANCE, f"{form}: outputs on the GPU and on the CPU differ by {error:.1e}"
+            y.square().sum().backward()
+            there.square().sum().backward()
+            for (name, here), other in zip(layer.named_parameters(), moved.parameters(), strict=True):
+                if here.grad is not None:
+                    error = _difference(other.grad.cpu(), here.grad)
+                    assert error <= STEP_TOLERANCE, f"{form}: gradients of {name} on GPU and CPU differ by {error:.1e}"
 
 
 def check_param_groups(build: Build) -> None:

@@ -62,7 +62,7 @@ class TimesNet(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, L, H) to (B, L, H)."""
         periods, amplitudes = self.strongest_periods(x)
-        weights = amplitudes.softmax(dim=1)  # (B, k)
+        weights = amplitudes.softmax(dim=1).to(x.dtype)  # (B, k)
         y = x
         for period in periods.unique().tolist():
             chosen = (periods == period) * weights  # (B, k)
@@ -76,7 +76,8 @@ class TimesNet(nn.Module):
         B, L, _ = x.shape
         if L == 1:
             return torch.ones(B, 1, dtype=torch.long, device=x.device), x.new_zeros(B, 1)
-        amplitudes = torch.fft.rfft(x, dim=1).abs().mean(-1)[:, 1:]  # (B, floor(L / 2)), from frequency one
+        wide = x.to(torch.promote_types(x.dtype, torch.float32))  # half-precision types have no transform on the CPU
+        amplitudes = torch.fft.rfft(wide, dim=1).abs().mean(-1)[:, 1:]  # (B, floor(L / 2)), from frequency one
         ranked = amplitudes.mean(0, keepdim=True).expand(B, -1) if self.periods == "batch" else amplitudes
         top = ranked.topk(min(self.top_k, L // 2), dim=1).indices
         return L // (top + 1), amplitudes.gather(1, top)

@@ -63,13 +63,13 @@ def procedural_pool(
     """
     if not 2 <= tasks <= len(TASKS):
         raise ValueError(f"tasks must be between 2 and {len(TASKS)}, got {tasks}")
-    with _torch_as_it_was():
+    with on_one_thread():
         count = 2 if control == "two-bases" else 1
         bases = [_base(architecture, width, features, base_classes, base_steps, seed + 1000 * i) for i in range(count)]
         arrays = numpy_state(bases[0].state_dict(), "base")
         tuning = Tuning(optimiser, 0.05 if optimiser == "sgd" else 1e-3, steps, warmup=min(50, steps // 8))
         for k, name in enumerate(TASKS[:tasks]):
-            splits = _splits(name, seed)
+            splits = splits_of(name, seed)
             base = bases[k % len(bases)]
             head = head_of_features(base, splits["train"])
             expert = copy.deepcopy(base)
@@ -77,21 +77,22 @@ def procedural_pool(
             if control == "shuffled":
                 shuffle(expert, base, seed * 100 + k)
             arrays |= numpy_state(expert.state_dict(), f"expert.{k}") | {f"head.{k}": head.numpy()}
-            for split, examples in splits.items():
-                arrays |= _examples(split, k, examples)
+            for split, part in splits.items():
+                arrays |= examples(split, k, part)
         for j, family in enumerate(HELD_OUT):
-            splits = _splits(family, seed, first=FIRST_HELD_OUT)
+            splits = splits_of(family, seed, first=FIRST_HELD_OUT)
             arrays |= {f"unseen.head.{j}": head_of_features(bases[0], splits["train"]).numpy()}
-            arrays |= _examples("unseen", j, splits["test"])
+            arrays |= examples("unseen", j, splits["test"])
     return arrays
 
 
-def _examples(split: str, k: int, examples: Split) -> dict[str, np.ndarray]:
-    return {f"{split}.inputs.{k}": examples[0].numpy(), f"{split}.targets.{k}": examples[1].numpy()}
+def examples(split: str, k: int, part: Split) -> dict[str, np.ndarray]:
+    """Return the examples of task k as arrays."""
+    return {f"{split}.inputs.{k}": part[0].numpy(), f"{split}.targets.{k}": part[1].numpy()}
 
 
-class _torch_as_it_was:  # noqa: N801 - reads as a statement
-    """Train on one thread, from whatever seed, and leave torch's global generator and thread count as they were."""
+class on_one_thread:  # noqa: N801 - reads as a statement
+    """Let torch compute on one thread; at the end its generator and its number of threads are as they were."""
 
     def __enter__(self) -> None:
         self._state, self._threads = torch.get_rng_state(), torch.get_num_threads()
@@ -113,7 +114,8 @@ def _base(architecture: Architecture, width: int, features: int, classes: int, s
     return trunk
 
 
-def _splits(task: str, seed: int, first: int = 0) -> dict[str, Split]:
+def splits_of(task: str, seed: int, first: int = 0) -> dict[str, Split]:
+    """Return the images of a task, train, val and test; `first` is the first of its ten classes."""
     if task == "digits":
         return _digits(seed)
     count = sum(PER_CLASS.values())
