@@ -132,7 +132,7 @@ def check_cuda(build: Build) -> None:
     with _float64():
         for (form, layer), (_, moved) in zip(_forms(build), _forms(build), strict=True):
             moved = moved.cuda()
-            x = _noise(BATCH, L_MAX, D_MODEL)
+            x = _noise(BATCH, L_MAX, D_MODEL).requires_grad_()  # a layer may have no parameters at all
             y, there = layer(x), moved(x.cuda())
             error = _difference(there.cpu(), y)
             assert error <= STEP_TOLERANCE, f"{form}: outputs on the GPU and on the CPU differ by {error:.1e}"
