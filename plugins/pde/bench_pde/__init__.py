@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 
+from bench_pde import solver_manifest
 from bench_pde.family import NEURAL_OPERATOR
+from bench_pde.solver_family import PDE_SOLVER
 from harness import Dataset, Method, Metric, Task, hookimpl
 
-__all__ = ["NEURAL_OPERATOR"]
+__all__ = ["NEURAL_OPERATOR", "PDE_SOLVER"]
 
 _ANY_GRID = frozenset({"1d", "2d", "any-grid"})
 _BUILT_FOR_ONE = frozenset({"1d", "2d"})
@@ -65,6 +67,7 @@ def bench_methods() -> Iterator[Method]:
         traits=frozenset({"2d"}),
         summary="a row of small U-Nets, each adding to what the one before has made",
     )
+    yield from solver_manifest.methods()
 
 
 _COSTS = ("parameters", "seconds_per_step", "peak_memory")
@@ -111,6 +114,7 @@ def bench_tasks() -> Iterator[Task]:
     yield _task("diffusion-reaction", "DiffusionReaction", "2d", _PDEBENCH, "patterns of two substances", rollout)
     yield _task("dam-break", "DamBreak", "2d", _PDEBENCH, "a round dam breaks in shallow water", rollout)
     yield _task("wave", "Wave", "2d", "", "waves of a clamped membrane", rollout)
+    yield from solver_manifest.tasks()
 
 
 @hookimpl

@@ -1,0 +1,1 @@
+"""The methods of the family of PDE solvers, one per file."""

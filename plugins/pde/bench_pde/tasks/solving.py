@@ -1,0 +1,157 @@
+"""The problems as tasks: the method solves one, and its solution is compared with the true one on a grid."""
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bench_pde.problems.diffusing import allen_cahn_in_time, nonlinear_diffusion
+from bench_pde.problems.helmholtz import helmholtz
+from bench_pde.problems.klein_gordon import klein_gordon
+from bench_pde.problems.poisson import Case, allen_cahn, poisson
+from bench_pde.problems.problem import Budget, Problem
+from bench_pde.problems.transport import advection, flow_mixing
+from bench_pde.solvers.field import Field
+from harness import Build, Context, Outputs
+from harness.measure import PeakMemory, parameter_count
+
+
+@dataclass(frozen=True)
+class Solving:
+    """Solve a problem with a budget of gradients; a subclass says which. Scored on a grid with the box's ends."""
+
+    steps: int = 2000
+    points: int = 500
+    face_points: int = 100
+
+    scored: ClassVar[tuple[int, ...]] = (1001, 101, 33)  # points of an axis on grids of 1, 2 and 3 dimensions
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "points", "face_points"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+        self.problem()
+
+    def problem(self) -> Problem:
+        """Return the problem. Raises ValueError for parameters that make none."""
+        raise NotImplementedError
+
+    def run(self, build: Build, context: Context) -> Iterator[Outputs]:
+        """Build the method, which solves the problem, and score the solution."""
+        memory, problem = PeakMemory(context.device), self.problem()
+        clock = [time.perf_counter()]
+
+        def report(step: int, loss: float) -> None:
+            if not math.isfinite(loss):
+                raise ArithmeticError(f"the loss is {loss} at step {step}")
+            clock.append(time.perf_counter())
+            context.report(step, self.steps, loss=loss)
+
+        generator = torch.Generator().manual_seed(context.seeds.order)
+        torch.manual_seed(context.seeds.method)
+        field = build(problem=problem, budget=Budget(self.steps, self.points, self.face_points, generator, report))
+        costs = {"parameters": parameter_count(field), "seconds_per_step": float(np.median(np.diff(clock)))}
+        if (peak := memory.mib) is not None:
+            costs["peak_memory"] = peak
+        sizes = (self.scored[len(problem.axes) - 1],) * len(problem.axes)
+        truth, predicted = problem.truth(sizes), _values(field, problem.grid(sizes)).reshape(sizes)
+        yield Outputs(split="test", step=self.steps, prediction=_sample(predicted), target=_sample(truth))
+        yield Outputs(split="train", step=self.steps, **costs)
+
+
+@dataclass(frozen=True)
+class SolvePoisson(Solving):
+    """See `bench_pde.problems.poisson`; a wave number of 0 stands for the paper's."""
+
+    case: Case = "sine"
+    dimensions: int = 1
+    wave_number: float = 0.0
+
+    def problem(self) -> Problem:
+        return poisson(dimensions=self.dimensions, case=self.case, wave_number=self.wave_number)
+
+
+@dataclass(frozen=True)
+class SolveSteadyAllenCahn(Solving):
+    """See `bench_pde.problems.poisson`; a wave number of 0 stands for the paper's."""
+
+    case: Case = "sine"
+    dimensions: int = 1
+    wave_number: float = 0.0
+
+    def problem(self) -> Problem:
+        return allen_cahn(dimensions=self.dimensions, case=self.case, wave_number=self.wave_number)
+
+
+@dataclass(frozen=True)
+class SolveAdvection(Solving):
+    """See `bench_pde.problems.transport`."""
+
+    speed: float = 200.0
+
+    def problem(self) -> Problem:
+        return advection(speed=self.speed)
+
+
+@dataclass(frozen=True)
+class SolveFlowMixing(Solving):
+    """See `bench_pde.problems.transport`."""
+
+    duration: float = 4.0
+
+    def problem(self) -> Problem:
+        return flow_mixing(duration=self.duration)
+
+
+@dataclass(frozen=True)
+class SolveHelmholtz(Solving):
+    """See `bench_pde.problems.helmholtz`."""
+
+    a1: int = 4
+    a2: int = 1
+    coefficient: float = 1.0
+
+    def problem(self) -> Problem:
+        return helmholtz(a1=self.a1, a2=self.a2, coefficient=self.coefficient)
+
+
+@dataclass(frozen=True)
+class SolveKleinGordon(Solving):
+    """See `bench_pde.problems.klein_gordon`."""
+
+    k: float = 2.0
+    duration: float = 10.0
+
+    def problem(self) -> Problem:
+        return klein_gordon(k=self.k, duration=self.duration)
+
+
+@dataclass(frozen=True)
+class SolveAllenCahn(Solving):
+    """See `bench_pde.problems.diffusing`."""
+
+    def problem(self) -> Problem:
+        return allen_cahn_in_time()
+
+
+@dataclass(frozen=True)
+class SolveNonlinearDiffusion(Solving):
+    """See `bench_pde.problems.diffusing`."""
+
+    def problem(self) -> Problem:
+        return nonlinear_diffusion()
+
+
+@torch.no_grad()
+def _values(field: Field, points: Tensor) -> Tensor:
+    return torch.cat([field(part) for part in points.split(4096)])
+
+
+def _sample(values: Tensor) -> Tensor:
+    """Return a field as one sample of one frame and one channel, (1, 1, *grid, 1)."""
+    return values[None, None, ..., None]

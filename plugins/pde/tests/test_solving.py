@@ -1,0 +1,51 @@
+"""The tasks of solving: every solver on every problem through the command line, and bad parameters."""
+
+import pandas as pd
+import pytest
+
+from bench_pde.tasks.solving import SolveAdvection, SolveHelmholtz
+from harness.testing import bench  # noqa: F401 - a fixture
+
+SUITE = """
+tasks:
+  - {task: solve-poisson, params: {wave_number: 5, steps: 3, points: 9, face_points: 2}}
+  - {task: solve-steady-allen-cahn, params: {case: three-scales, wave_number: 5, steps: 3, points: 9, face_points: 2}}
+  - {task: solve-advection, params: {speed: 5, steps: 3, points: 9, face_points: 2}}
+  - {task: solve-helmholtz, params: {a1: 1, steps: 3, points: 9, face_points: 2}}
+  - {task: solve-klein-gordon, params: {duration: 1, steps: 3, points: 9, face_points: 2}}
+  - {task: solve-flow-mixing, params: {duration: 1, steps: 3, points: 9, face_points: 2}}
+  - {task: solve-allen-cahn, params: {steps: 3, points: 9, face_points: 2}}
+  - {task: solve-nonlinear-diffusion, params: {steps: 3, points: 9, face_points: 2}}
+methods:
+  - {method: pinn, params: {width: 4, layers: 1}}
+  - {method: rff-pinn, params: {width: 4, layers: 1, features: 4}}
+  - {method: pig, params: {gaussians: 3}}
+pack: 100
+"""
+
+
+def test_every_solver_on_every_problem(bench):  # noqa: F811
+    bench.write("s.yaml", SUITE)
+    done = bench("run", "s.yaml")
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = pd.read_parquet(bench.folder / "results" / "s")
+    assert (rows["status"] == "done").all(), rows[rows["status"] != "done"]["reason"].unique()
+    tests = rows[rows["split"] == "test"]
+    runs = SUITE.count("task: ") * SUITE.count("method: ")
+    for metric in ("relative_l2", "max_error", "rmse"):
+        values = tests[tests["metric"] == metric]
+        assert len(values) == runs
+        assert (values["value"] > 0).all()
+    assert (rows[rows["metric"] == "seconds_per_step"]["value"] > 0).sum() == runs
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: SolveAdvection(speed=-1.0), "speed must be positive, got -1"),
+        (lambda: SolveHelmholtz(steps=0), "steps must be positive, got 0"),
+    ],
+)
+def test_bad_parameters_are_told_before_any_work(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
