@@ -33,6 +33,13 @@ def methods() -> Iterator[Method]:
         reference=_PIG,
         summary="physics-informed Gaussians: features are sums of Gaussians that move",
     )
+    yield Method(
+        "gp-hm",
+        PDE_SOLVER,
+        "bench_pde.solvers.gp_hm:gp_hm",
+        reference=_GP_HM,
+        summary="Gaussian process on a grid whose kernel learns the frequencies",
+    )
 
 
 def tasks() -> Iterator[Task]:

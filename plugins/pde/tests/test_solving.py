@@ -20,6 +20,7 @@ methods:
   - {method: pinn, params: {width: 4, layers: 1}}
   - {method: rff-pinn, params: {width: 4, layers: 1, features: 4}}
   - {method: pig, params: {gaussians: 3}}
+  - {method: gp-hm, params: {nodes: 7, components: 2}}
 pack: 100
 """
 

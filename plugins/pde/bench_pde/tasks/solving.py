@@ -42,7 +42,13 @@ class Solving:
         raise NotImplementedError
 
     def run(self, build: Build, context: Context) -> Iterator[Outputs]:
-        """Build the method, which solves the problem, and score the solution."""
+        """Build the method, which solves the problem, and score the solution.
+
+        Raises:
+            ValueError: the device is not the CPU, where all problems and methods are.
+        """
+        if context.device != "cpu":
+            raise ValueError(f"solvers work on the CPU only: set `hardware: {{device: cpu}}`, not {context.device}")
         memory, problem = PeakMemory(context.device), self.problem()
         clock = [time.perf_counter()]
 
