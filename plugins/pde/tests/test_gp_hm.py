@@ -78,6 +78,13 @@ def test_prediction_at_the_nodes_is_what_is_known_there():
         assert (process(x[:, None]) - process.U).abs().max() < 1e-5
 
 
+def test_the_kernel_at_the_nodes_is_that_of_points():
+    process = MixtureProcess(allen_cahn(dimensions=2, case="three-scales"), 6, 3, 0.0, "student-t")
+    for order in (0, 1, 2):
+        expected = process.kernels(1, process.places(1), order)
+        assert torch.allclose(process.matrix(1, order), expected, rtol=1e-9, atol=1e-9)
+
+
 def test_the_order_of_components_does_not_matter():
     problem = poisson(wave_number=3.0)
     process, zero = MixtureProcess(problem, 20, 4, 0.0, "gaussian"), torch.zeros(()).double()
@@ -92,13 +99,13 @@ def test_the_order_of_components_does_not_matter():
 
 def conditional(problem, process, tau, v):
     """Return U that minimises the joint for a linear equation and fixed precisions, by one linear solve."""
-    factors, n = process.factors(), process.U.numel()
+    factors = process.factors()
     joint, zero = Joint(problem, process), torch.zeros_like(process.U)
     kernel_inverse = torch.cholesky_inverse(factors[0])
-    equation = torch.func.jacrev(lambda U: joint.equation(factors, U))(zero).reshape(-1, n)
-    conditions = torch.func.jacrev(lambda U: joint.conditions(factors, U))(zero).reshape(-1, n)
+    conditions, equation = torch.func.jacrev(lambda U: joint.errors(factors, U))(zero)
+    missed, residual = joint.errors(factors, zero)
     matrix = kernel_inverse + tau * conditions.T @ conditions + v * equation.T @ equation
-    right = tau * conditions.T @ joint.conditions(factors, zero) + v * equation.T @ joint.equation(factors, zero)
+    right = tau * conditions.T @ missed + v * equation.T @ residual
     return torch.linalg.solve(matrix, -right)
 
 

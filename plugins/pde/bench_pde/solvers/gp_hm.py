@@ -30,7 +30,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from bench_pde.problems.problem import Budget, Derivatives, Problem
+from bench_pde.problems.problem import Budget, Condition, Derivatives, Problem
 from bench_pde.solvers.field import Field
 
 JITTER = 1e-6
@@ -103,16 +103,29 @@ class MixtureProcess(Field):
         """Return the nodes of an axis, (N,)."""
         return torch.linspace(0, 1, self.nodes, dtype=torch.float64) * (self.high - self.low)[axis] + self.low[axis]
 
+    def matrix(self, axis: int, order: int) -> Tensor:
+        """Return the kernel differentiated `order` times by its first argument, (N, N), at the nodes of an axis.
+
+        These are evenly spaced, so that only 2N - 1 distances occur.
+        """
+        n = self.nodes
+        steps = torch.arange(n)[:, None] - torch.arange(n) + n - 1
+        spacing = (self.high - self.low)[axis] / (n - 1)
+        distance = torch.arange(1 - n, n, dtype=torch.float64) * spacing
+        return self._kernel(axis, distance, order)[steps]
+
     def kernels(self, axis: int, points: Tensor, order: int) -> Tensor:
         """Return the kernel differentiated `order` times by its first argument, (n, N), at coordinates (n,)."""
-        distance = points[:, None] - self.places(axis)
+        return self._kernel(axis, points[:, None] - self.places(axis), order)
+
+    def _kernel(self, axis: int, distance: Tensor, order: int) -> Tensor:
         return kernel(distance, self.log_w[axis].exp(), self.log_r[axis].exp(), self.f[axis], self.mixture, order)
 
     def factors(self) -> list[Tensor]:
         """Return the Cholesky factor of K for each axis."""
         jitter = JITTER * torch.eye(self.nodes, dtype=torch.float64)
         axes = range(len(self.axes))
-        return [torch.linalg.cholesky(self.kernels(axis, self.places(axis), 0) + jitter) for axis in axes]
+        return [torch.linalg.cholesky(self.matrix(axis, 0) + jitter) for axis in axes]
 
     def forward(self, points: Tensor) -> Tensor:
         """points: (n, dimensions). Returns (n,)."""
@@ -135,7 +148,7 @@ class MixtureProcess(Field):
         """Return the derivative of this name at all nodes, in the shape of U."""
         for i, axis in enumerate(self.axes):
             if order := name.count(axis):
-                U = along(U, i, self.kernels(i, self.places(i), order) @ torch.cholesky_inverse(factors[i]))
+                U = along(U, i, self.matrix(i, order) @ torch.cholesky_inverse(factors[i]))
         return U
 
     def solved(self, factors: list[Tensor], U: Tensor) -> Tensor:
@@ -159,43 +172,42 @@ class Joint:
         self._points = problem.grid(tuple(self._shape))
         self._indices = torch.arange(process.U.numel()).reshape(self._shape)
 
-    def equation(self, factors: list[Tensor], U: Tensor) -> Tensor:
-        """Return the residual at all nodes, (N,)."""
-        return self._problem.equation_error(self._derivatives(factors, U), self._points)
-
-    def conditions(self, factors: list[Tensor], U: Tensor) -> Tensor:
-        """Return by how much the conditions are missed at the nodes of their faces, one condition after another."""
+    def errors(self, factors: list[Tensor], U: Tensor) -> tuple[Tensor, Tensor]:
+        """Return by how much the conditions are missed at the nodes of their faces, one condition after another, and
+        the residual at all nodes.
+        """
         derivatives = self._derivatives(factors, U)
-        faces = [self._face(c.axis, c.side) for c in self._problem.conditions]
-        return torch.cat(
-            [
-                self._problem.condition_error(condition, derivatives, self._points[face])
-                for condition, face in zip(self._problem.conditions, faces, strict=True)
-            ]
-        )
+        missed = [
+            self._problem.condition_error(condition, derivatives, self._points[self._face(condition)])
+            for condition in self._problem.conditions
+        ]
+        return torch.cat(missed), self._problem.equation_error(derivatives, self._points)
 
     def __call__(self, boundary_weight: float, log_tau: Tensor, log_v: Tensor) -> Tensor:
         """Return what is minimised; `boundary_weight` is λ_b."""
         process, factors = self._process, self._process.factors()
-        missed, residual = self.conditions(factors, process.U), self.equation(factors, process.U)
+        missed, residual = self.errors(factors, process.U)
         return (
             process.prior(factors, process.U)
             - boundary_weight * _log_normal(missed, log_tau)
             - _log_normal(residual, log_v)
         )
 
-    def _face(self, axis: int, side: int) -> Tensor:
-        return self._indices.select(axis, -side).flatten()
+    def _face(self, condition: Condition) -> Tensor:
+        return self._indices.select(condition.axis, -condition.side).flatten()
 
     def _derivatives(self, factors: list[Tensor], U: Tensor) -> Derivatives:
-        """Return the derivatives at nodes, given as points: they are looked up by where they lie."""
-        low, high = torch.tensor(self._problem.box, dtype=torch.float64).T
+        """Return the derivatives at points that are nodes, whose values are looked up by where they lie."""
+        low, high = self._process.low, self._process.high
         strides = torch.tensor(self._indices.stride())
+        known: dict[str, Tensor] = {}
 
         def at(points: Tensor, names: tuple[str, ...]) -> dict[str, Tensor]:
-            steps = (points - low) / (high - low) * (self._process.nodes - 1)
-            index = (steps.round().long() * strides).sum(1)
-            return {name: self._process.on_nodes(name, factors, U).flatten()[index] for name in names}
+            index = (((points - low) / (high - low) * (self._process.nodes - 1)).round().long() * strides).sum(1)
+            for name in names:
+                if name not in known:
+                    known[name] = self._process.on_nodes(name, factors, U).flatten()
+            return {name: known[name][index] for name in names}
 
         return at
 
