@@ -128,9 +128,11 @@ def test_the_gradient_vanishes_at_the_conditional_solution():
 @pytest.mark.parametrize(
     ("mixture", "components", "frequency", "log_r", "low", "high"),
     [
-        ("student-t", 1, 20 / (2 * math.pi), -3.0, 0.0, 1e-3),  # the right frequency
-        ("student-t", 1, 0.0, 1.0, 0.4, math.inf),  # Matérn
-        ("gaussian", 1, 0.0, 4.0, 0.4, math.inf),  # squared exponential
+        ("student-t", 1, 20 / (2 * math.pi), -3.0, 0.0, 1e-4),  # the right frequency
+        ("student-t", 30, 4.0, -2.0, 0.0, 0.01),  # among others
+        ("student-t", 30, 4.0, 0.0, 0.3, 0.34),  # the same as the paper begins
+        ("student-t", 1, 0.0, 3.0, 0.4, math.inf),  # Matérn
+        ("gaussian", 1, 0.0, 6.0, 0.4, math.inf),  # squared exponential
     ],
 )
 def test_only_a_kernel_with_the_frequency_follows_it_at_four_nodes_a_period(
@@ -139,7 +141,7 @@ def test_only_a_kernel_with_the_frequency_follows_it_at_four_nodes_a_period(
     problem = poisson(wave_number=20.0)
     process = MixtureProcess(problem, 80, components, 0.0, mixture)
     with torch.no_grad():
-        process.f.fill_(frequency)
+        process.f.copy_(torch.linspace(0, 1, components) * frequency if components > 1 else torch.tensor([frequency]))
         process.log_r.fill_(log_r)
         process.U.copy_(conditional(problem, process, 1e6, 1.0))
         truth = problem.truth((301,))
