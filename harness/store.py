@@ -300,12 +300,25 @@ def as_table(contents: Contents, path: Path) -> tuple[pa.Table, list[str]]:
 def _table(records: Iterable[Mapping[str, Any]]) -> pa.Table:
     """Return the rows of records of a journal. Raises ValueError where one is not as a session writes it."""
     try:
-        table = pa.Table.from_pylist([row for record in records for row in as_rows(record)], schema=SCHEMA)
-    except (KeyError, TypeError, ValueError, OverflowError, pa.ArrowException) as error:
+        table = _columns(records)
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError, pa.ArrowException) as error:
         raise ValueError(f"{type(error).__name__}: {error}") from error
     if lacking := _lacking(table):
         raise ValueError(lacking)
     return table
+
+
+def _columns(records: Iterable[Mapping[str, Any]]) -> pa.Table:
+    """Return what `as_rows` returns of each record, as a table: faster, since what rows share is converted once."""
+    common, values, owner = list[dict[str, Any]](), list[dict[str, Any]](), list[int]()
+    for i, record in enumerate(records):
+        common.append({**record["common"], "started_at": datetime.fromisoformat(record["common"]["started_at"])})
+        values += (found := record["values"] or [{}])
+        owner += [i] * len(found)
+    measured = pa.Table.from_pylist(values, schema=pa.schema([SCHEMA.field(name) for name in VALUE_COLUMNS]))
+    shared = pa.schema([field for field in SCHEMA if field.name not in VALUE_COLUMNS])
+    of_all = pa.Table.from_pylist(common, schema=shared).take(pa.array(owner, pa.int64()))
+    return pa.table([(measured if name in VALUE_COLUMNS else of_all)[name] for name in SCHEMA.names], schema=SCHEMA)
 
 
 def _publish(folder: Path, path: Path) -> Path | None:
