@@ -5,6 +5,7 @@ import math
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 from click.testing import CliRunner
 
@@ -57,6 +58,8 @@ CLAIMS = {
     "who-knows": (BEATS % (6, ""), "INCONCLUSIVE"),
     "fails-more": (BEATS % (7, ""), "INVALID"),
     "fails-once": (BEATS % (8, ""), "INVALID"),
+    "fails-on-every-split": (
+        "beats: {a: 'offset=9', b: 'offset=0', by: 1, tasks: 'count=24', split: far}", "INVALID"),
     "never-run": (BEATS % (12, ""), "INCONCLUSIVE"),
     "weak-rival": (BEATS % (1, ", published: 0.5"), "INVALID"),
     "over-tasks": ("beats: {a: 'offset=1', b: 'offset=0', by: 0.25, tasks: ['count=3|6']}", "REPRODUCED"),
@@ -238,6 +241,26 @@ def test_suite_without_claims(program, began):
     assert (found.exit_code, found.stdout) == (0, "no claims; a suite makes them under 'claims'\n")
 
 
+def test_results_that_the_suite_means_no_more_do_not_count(program):
+    """Stored by older code, which lacked a parameter, they count; with another value of one that both have, not."""
+    text = suite_of({"c": BEATS % (1, "")}).replace("task: guess", "task: guess\n    params: {target: 0}")
+    write("s.yaml", text)
+    write_results(Path("results/s"), text)
+    assert json.loads(program("claims", "s.yaml", "--json").stdout)[0]["verdict"] == "REPRODUCED"
+    write("s.yaml", text.replace("target: 0", "target: 1"))
+    assert json.loads(program("claims", "s.yaml", "--json").stdout)[0]["reason"] == "nothing is stored"
+    stored = store.read(Path("results/s"))
+    rows = stored.rows.to_pandas()
+    rows["task_params"] = [json.dumps({"count": json.loads(text)["count"]}) for text in rows["task_params"]]
+    older = [{**header, "primary": {params: "distance" for params in "guess " + rows["task_params"].unique()}}
+             for header in stored.headers]  # fmt: skip
+    write("s.yaml", text)
+    for file in Path("results/s").glob("*.parquet"):
+        file.unlink()
+    store.write_file(Path("results/s/one.parquet"), pa.Table.from_pandas(rows, store.SCHEMA), {"s": older[0]})
+    assert json.loads(program("claims", "s.yaml", "--json").stdout)[0]["verdict"] == "REPRODUCED"
+
+
 def test_plan_says_what_can_be_told_and_what_it_costs(program, told):
     found = program("plan", str(told.folder / "s.yaml"), "--power", "--results", str(told.folder / "results"))
     assert found.exit_code == 0, found.stderr
@@ -380,6 +403,14 @@ def test_anchors_that_mean_nothing(program, anchors, message):
 def test_compare_refuses(program, told, arguments, message):
     found = program(*arguments, "--suite", str(told.folder / "results" / "s"))
     assert (found.exit_code, message in found.stderr) == (2, True), found.stderr
+
+
+def test_claims_of_which_nothing_is_stored_yet_are_inconclusive(program):
+    write("s.yaml", suite_of({"c": BEATS % (1, "")}))
+    store.open_session(Path("results/s"), {}).close()
+    found = program("claims", "s.yaml", "--json")
+    (told,) = json.loads(found.stdout)
+    assert (told["verdict"], told["reason"], told["n"]) == ("INCONCLUSIVE", "nothing is stored", 0)
 
 
 def test_claims_of_what_is_not_stored(program):

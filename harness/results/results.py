@@ -18,7 +18,7 @@ from harness.errors import ResultsError, did_you_mean
 from harness.published import Published
 from harness.results.comparison import Comparison, compared
 from harness.results.evidence import Evidence
-from harness.results.judging import Judgement, judge
+from harness.results.judging import Judgement, judge, unjudged
 from harness.results.labels import labelled, labels_of
 from harness.results.leaderboard import Leaderboard, standings
 from harness.results.newest import BOARD, is_newest, numbered_attempts
@@ -182,6 +182,8 @@ class Results:
         """Return what became of each claim on each device; of those that the stored suite makes, if none are given."""
         chosen = self.claims if claims is None else list(claims)
         evidence = self.evidence() if chosen else []
+        if not evidence:
+            return [unjudged(claim, "nothing is stored") for claim in chosen]
         return [judge(claim, one) for claim in chosen for one in evidence]
 
     def evidence(self) -> list[Evidence]:
