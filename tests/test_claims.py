@@ -123,21 +123,30 @@ def write_results(folder, text, anchors=True):
         "primary": {f"guess {params}": "distance" for params in tasks.values()},
         "anchors": {f"guess {params}": ANCHORS for params in tasks.values()} if anchors else {},
     }  # fmt: skip
-    session = store.open_session(folder, header)
-    for offset in range(10):
-        for count, params in list(tasks.items())[: {0: 4, 1: 2, 9: 4}.get(offset, 1)]:
-            for seed in range(5):
-                values = measured(offset, count, seed)
-                common = {
-                    "suite": "s", "run": f"{offset}-{count}-{seed}", "family": "toy", "method": "shift",
-                    "method_params": json.dumps({"offset": float(offset)}), "method_version": "1", "task": "guess",
-                    "task_params": params, "task_version": "1", "seed": seed, "reason": "", "attempt": 1,
-                    "status": "failed" if values is None else "done", "seconds": 2.0, "device": "cpu",
-                    "started_at": "2026-01-02T03:04:05.000006+00:00", "hardware": "h", "environment": "e",
-                    "source": "c", "task_source": "t", "libraries": "{}", "data": "", "host": "here",
-                }  # fmt: skip
-                session.append(common, values or [])
-    session.close()
+    rows = [
+        row
+        for offset in range(10)
+        for count, params in list(tasks.items())[: {0: 4, 1: 2, 9: 4}.get(offset, 1)]
+        for seed in range(5)
+        for row in store.as_rows(attempt(offset, count, seed, params))
+    ]
+    folder.mkdir(parents=True, exist_ok=True)
+    store.write_file(folder / "one.parquet", pa.Table.from_pylist(rows, store.SCHEMA), {"one": header})
+
+
+def attempt(offset, count, seed, params):
+    """Return what a session stores of a run."""
+    values = measured(offset, count, seed)
+    common = {
+        "suite": "s", "run": f"{offset}-{count}-{seed}", "family": "toy", "method": "shift",
+        "method_params": json.dumps({"offset": float(offset)}), "method_version": "1", "task": "guess",
+        "task_params": params, "task_version": "1", "seed": seed, "reason": "", "attempt": 1,
+        "status": "failed" if values is None else "done", "seconds": 2.0, "device": "cpu",
+        "started_at": "2026-01-02T03:04:05.000006+00:00", "hardware": "h", "environment": "e",
+        "source": "c", "task_source": "t", "libraries": "{}", "data": "", "host": "here", "session": "one",
+        "schema_version": 1,
+    }  # fmt: skip
+    return {"common": common, "values": values}
 
 
 @pytest.fixture(scope="module")
@@ -151,9 +160,12 @@ def told(tmp_path_factory, toy_folder):
 
 
 @pytest.fixture(scope="module")
-def judged(told):
-    found = told("claims", "s.yaml", "--json")
-    assert found.returncode == 0, found.stderr
+def judged(told, toy_folder):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(toy_folder))
+        arguments = ["claims", str(told.folder / "s.yaml"), "--results", str(told.folder / "results"), "--json"]
+        found = CliRunner().invoke(main, arguments, catch_exceptions=False)
+    assert found.exit_code == 0, found.stderr
     return {one["claim"]: one for one in json.loads(found.stdout)}
 
 
@@ -206,9 +218,9 @@ def test_inconclusive_says_how_many_seeds_it_needs(judged):
     assert judged["by-the-claimed"]["seeds_needed"] is None
 
 
-def test_ledger_for_people(program, told):
-    found = program("claims", str(told.folder / "s.yaml"), "--results", str(told.folder / "results"))
-    assert found.exit_code == 0, found.stderr
+def test_ledger_for_people(told):
+    found = told("claims", "s.yaml")
+    assert found.returncode == 0, found.stderr
     lines = {line.split()[0]: line for line in found.stdout.splitlines() if line.strip()}
     assert "REPRODUCED-SMALLER" in found.stdout
     assert "It is so. (Nobody 2026)" in lines["by-less:"]
@@ -255,8 +267,6 @@ def test_results_that_the_suite_means_no_more_do_not_count(program):
     older = [{**header, "primary": {params: "distance" for params in "guess " + rows["task_params"].unique()}}
              for header in stored.headers]  # fmt: skip
     write("s.yaml", text)
-    for file in Path("results/s").glob("*.parquet"):
-        file.unlink()
     store.write_file(Path("results/s/one.parquet"), pa.Table.from_pandas(rows, store.SCHEMA), {"s": older[0]})
     assert json.loads(program("claims", "s.yaml", "--json").stdout)[0]["verdict"] == "REPRODUCED"
 
