@@ -423,6 +423,14 @@ def test_claims_of_which_nothing_is_stored_yet_are_inconclusive(program):
     assert (told["verdict"], told["reason"], told["n"]) == ("INCONCLUSIVE", "nothing is stored", 0)
 
 
+def test_damaged_results_are_named(program):
+    write("s.yaml", suite_of({"c": BEATS % (1, "")}))
+    write_results(Path("results/s"), "")
+    write("results/s/two.parquet", "not one")
+    found = program("claims", "s.yaml")
+    assert (found.exit_code, "two.parquet: damaged" in found.stderr, "REPRODUCED" in found.stdout) == (0, True, True)
+
+
 def test_claims_of_what_is_not_stored(program):
     write("s.yaml", suite_of({"c": BEATS % (1, "")}))
     found = program("claims", "s.yaml")
