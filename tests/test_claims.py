@@ -63,7 +63,8 @@ CLAIMS = {
     "as-good": ("not-worse: {a: 'offset=3', b: 'offset=0', margin: 0.1, tasks: 'count=3'}", "REPRODUCED"),
     "not-as-good": ("not-worse: {a: 'offset=5', b: 'offset=0', margin: 0.1, tasks: 'count=3'}", "REFUTED"),
     "thrice-as-fast": (
-        "cheaper: {a: 'offset=1', b: 'offset=0', factor: 3, metric: seconds_per_step, tasks: 'count=3|6'}", "REPRODUCED"),
+        "cheaper: {a: 'offset=1', b: 'offset=0', factor: 3, metric: seconds_per_step, tasks: 'count=3|6'}",
+        "REPRODUCED"),
     "ten-times-as-fast": (
         "cheaper: {a: 'offset=1', b: 'offset=0', factor: 10, share: 0.2, metric: seconds_per_step, tasks: 'count=3|6'}",
         "REPRODUCED-SMALLER"),
