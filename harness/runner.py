@@ -225,6 +225,7 @@ def _header(job: Job) -> dict[str, Any]:
         "schema_version": store.SCHEMA_VERSION,
         "suite": job.suite.name,
         "title": job.suite.title,
+        "description": job.suite.description,
         "suite_text": job.suite.document.text,
         "plan": [run.id for run in job.runs],
         "metrics": {
@@ -234,6 +235,7 @@ def _header(job: Job) -> dict[str, Any]:
         "primary": {
             f"{run.task} {json.dumps(run.task_params, sort_keys=True)}": next(iter(run.metrics)) for run in job.runs
         },
+        "published": [number.plain() for number in job.suite.published],
         "field": list(job.suite.field),
         "anchors": {
             f"{run.task} {json.dumps(run.task_params, sort_keys=True)}": dataclasses.asdict(run.anchors)

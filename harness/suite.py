@@ -11,14 +11,17 @@ One file, no include, no inheritance, no interpolation:
       - task: delay
         params: {lag: 64}                 # fixed values
         metrics: [mse]                    # instead of the task's own; the first ranks
+        anchors: {chance: 1, reference: 0, source: a perfect copy}   # instead of the task's own
       - task: speed
         reference: s4                     # what each method is timed against; or {method: s4, params: {…}}
-        anchors: {chance: 1, reference: 0, source: a perfect copy}   # instead of the task's own
     methods:
       - s4
       - method: s4d
         grid: {init: [legs, lin]}         # every combination of these
     field: [s4, "method=s4d,init=legs"]   # what ranks over tasks refer to, so that nobody who joins moves them
+    claims: []                            # see harness.claims
+
+Published numbers may stand beside the measured ones: see `harness.published`.
 """
 
 from __future__ import annotations
@@ -28,10 +31,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from harness import document, units
+from harness import document, published, units
 from harness.claims import Claim, read_claims
 from harness.document import Document, Place, describe
 from harness.errors import SuiteError, did_you_mean
+from harness.published import Published
 from harness.selection import Selection
 from harness.spec import JSON, Anchors
 from harness.text import NAME_RULE, is_name
@@ -77,12 +81,14 @@ class Suite:
     seeds: tuple[int, ...]
     tasks: tuple[Entry, ...]
     methods: tuple[Entry, ...]
+    published: tuple[Published, ...]
     field: tuple[str, ...]  # expressions that choose the methods which ranks refer to; empty for all
     claims: tuple[Claim, ...]
     document: Document
 
 
-_KEYS = ("title", "description", "hardware", "time_limit", "pack", "seeds", "tasks", "methods", "field", "claims")
+_RUN_KEYS = ("title", "description", "hardware", "time_limit", "pack", "seeds", "tasks", "methods")
+_KEYS = (*_RUN_KEYS, "field", "claims", "published")
 
 
 def read_suite(path: Path) -> Suite:
@@ -105,6 +111,7 @@ def read_suite(path: Path) -> Suite:
         seeds=_seeds(source, top.get("seeds", [0])),
         tasks=_entries(source, "task", top["tasks"]),
         methods=_entries(source, "method", top["methods"]),
+        published=published.read(source, top.get("published", [])),
         field=_field(source, top.get("field", [])),
         claims=read_claims(source, top.get("claims", [])),
         document=source,
