@@ -19,6 +19,7 @@ One file, no include, no inheritance, no interpolation:
       - method: s4d
         grid: {init: [legs, lin]}         # every combination of these
     field: [s4, "method=s4d,init=legs"]   # what ranks over tasks refer to, so that nobody who joins moves them
+    claims: []                            # see harness.claims
 
 Published numbers may stand beside the measured ones: see `harness.published`.
 """

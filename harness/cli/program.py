@@ -43,6 +43,7 @@ def main() -> None:
 
     \b
     bench run suites/ssm.yaml     run what is not done yet, end in a leaderboard
+    bench claims ssm              what became of the claims of papers that a suite makes
     bench list methods            what the installed plugins offer
     bench show s4d                parameters, reference, traits
     """

@@ -343,13 +343,15 @@ def _curves(results: Results, boards: Sequence[Leaderboard]) -> pd.DataFrame:
 def _scaling(results: Results) -> pd.DataFrame:
     """Return costs measured at several sizes, as means over seeds, with the power law fitted to each method's."""
     rows = results.rows
-    rows = rows[(rows["split"] == "size") & rows["metric"].isin(SIZED) & (rows["status"] == "done")]
-    keys = ["task_label", "metric", "method_label"]
+    is_sized = rows["split"].fillna("").str.split("-").str[0] == "size"  # "size", or "size-" and what was measured
+    rows = rows[is_sized & rows["metric"].isin(SIZED) & (rows["status"] == "done")]
+    keys = ["task_label", "split", "metric", "method_label"]
     tables = []
-    for (task, metric, method), group in rows.groupby(keys, sort=False):
+    for (task, split, metric, method), group in rows.groupby(keys, sort=False):
         group = group[(group["value"] > 0) & (group["step"] > 0)]
         if group["step"].nunique() > 1:
-            tables.append(_fitted(group, str(task), str(metric), str(method), results.metrics[str(metric)]["unit"]))
+            label, unit = " ".join([str(task), *str(split).split("-")[1:]]), results.metrics[str(metric)]["unit"]
+            tables.append(_fitted(group, label, str(metric), str(method), unit))
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
 

@@ -22,9 +22,15 @@ ARROWS = {"higher": "↑", "lower": "↓"}
 LEGEND = (
     "Scores are means over n seeds ± the half-width of the 95 % t-interval; * marks the best and what tests cannot "
     "tell from it. ms/step is the median wall time of a training step, and runs may have shared the machine: a guide "
-    "to cost, no measurement of speed. Peak MiB is what a run takes beyond the libraries that it loads."
+    "to cost, no measurement of speed; ms/call is one, of a call with the machine to itself. Peak "
+    "MiB is what a run takes beyond the libraries that it loads."
 )
-COSTS = {"parameters": "parameters", "seconds_per_step": "ms/step", "peak_memory": "peak MiB"}
+COSTS = {
+    "parameters": "parameters",
+    "seconds_per_step": "ms/step",
+    "seconds_per_call": "ms/call",
+    "peak_memory": "peak MiB",
+}
 
 
 def number(interval: Interval) -> str:
@@ -83,7 +89,7 @@ def cost(name: str, value: float | None) -> str:
     """Return a cost as its column shows it; "–" where it was not measured."""
     if value is None:
         return "–"
-    shown = value * 1000 if name == "seconds_per_step" else value
+    shown = value * 1000 if name in ("seconds_per_step", "seconds_per_call") else value
     return f"{shown:,.0f}" if shown >= 100 or name == "parameters" else f"{shown:.3g}"
 
 

@@ -28,6 +28,8 @@ class Evidence:
     """What the results of one device tell, a method on a task at a time; `place` names it where there are several."""
 
     cells: tuple[Cell, ...]
+    hardware: str
+    device: str
     place: str
     _metrics: Mapping[str, Mapping[str, Any]]
     _runs: Mapping[tuple[str, str], pd.DataFrame]
@@ -48,7 +50,7 @@ class Evidence:
         """Sort out the rows of one device.
 
         Args:
-            runs: a row for each run.
+            runs: a row for each run, at least one.
             telling: the rows of test scores and costs, of other devices too.
             scores: those of the device.
             metrics, primary: as in a results file's header.
@@ -62,6 +64,8 @@ class Evidence:
             by_cell[key] = there
         return cls(
             cells=tuple(_cell(there.iloc[0], metrics, primary, anchored) for there in by_cell.values()),
+            hardware=str(runs["hardware"].iloc[0]),
+            device=str(runs["device"].iloc[0]),
             place=place,
             _metrics=metrics,
             _runs=by_cell,
@@ -114,6 +118,10 @@ class Evidence:
 
     def _of_split(self, cell: Cell, split: str) -> Scores:
         splits = self._scores[cell.task]
+        if not any(
+            one.values[method].keys() - failed for one in splits.values() for method, failed in one.failed.items()
+        ):
+            return next(iter(splits.values()))  # every run failed, before it told what it measures on
         return splits[_chosen(cell, set(splits), split)]
 
 

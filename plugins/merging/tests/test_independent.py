@@ -7,6 +7,7 @@ from bench_merging import evaluation
 from bench_merging.access import Access
 from bench_merging.methods.average import average
 from bench_merging.methods.pleas import pleas, records
+from bench_merging.methods.straight_through import straight_through
 from bench_merging.methods.weight_matching import permuted, weight_matching
 from bench_merging.methods.zipit import zipit
 from bench_merging.network import Network
@@ -38,6 +39,23 @@ def test_matching_removes_most_of_the_barrier_and_least_squares_more(pools):
     only_ls, both = (measured(pool, pleas, matching=matching)[1] - ends for matching in ("none", "weights"))
     assert both < matched
     assert both < only_ls < naive
+
+
+def test_straight_through_gives_a_midpoint_of_permutations_that_is_better_than_the_average(pools):
+    pool = pools["same"]
+    torch.manual_seed(0)
+    access = Access(pool.network, examples=pool.splits["val"])
+    model = straight_through(base=pool.base, experts=pool.experts, access=access, steps=15)
+    a, b = pool.experts
+    for name in ("hidden.0.bias", "hidden.1.bias"):
+        expected = b[name].sort().values
+        torch.testing.assert_close((2 * model[name] - a[name]).sort().values, expected, rtol=0, atol=1e-5)
+    losses = [sum(evaluation._loss(pool, m, k) for k in range(2)) / 2 for m in (model, _average(pool))]
+    assert losses[0] < losses[1]
+
+
+def _average(pool):
+    return average(base=pool.base, experts=pool.experts, access=None)
 
 
 def test_on_halves_of_the_classes_zipping_is_better_than_averaging(pools):

@@ -49,6 +49,22 @@ def bench_methods() -> Iterator[Method]:
         traits=_BUILT_FOR_ONE,
         summary="deep operator network: a sum of learned functions with learned coefficients",
     )
+    yield Method(
+        "mgno",
+        NEURAL_OPERATOR,
+        "bench_pde.methods.mgno:MgNO",
+        reference="He, Liu, Xu 2024, arXiv:2310.19809",
+        traits=frozenset({"2d"}),
+        summary="linear maps parameterised as multigrid cycles",
+    )
+    yield Method(
+        "sinenet",
+        NEURAL_OPERATOR,
+        "bench_pde.methods.sinenet:SineNet",
+        reference="Zhang et al. 2024, arXiv:2403.19507",
+        traits=frozenset({"2d"}),
+        summary="a row of small U-Nets, each adding to what the one before has made",
+    )
 
 
 _COSTS = ("parameters", "seconds_per_step", "peak_memory")

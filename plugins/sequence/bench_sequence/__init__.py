@@ -12,6 +12,7 @@ __all__ = ["SEQUENCE_MIXER"]
 _RECURRENT = frozenset({"causal", "bidirectional", "stepwise", "any-length"})
 _LINEAR_RECURRENT = _RECURRENT | {"linear"}
 _LINEAR_STATE = _LINEAR_RECURRENT | {"stateful"}
+_CONTINUOUS = _LINEAR_STATE | {"rate"}  # a system in continuous time, and a step
 _SELECTIVE = frozenset({"causal", "stepwise", "any-length", "stateful", "bfloat16"})
 _CONVOLUTION = frozenset({"causal", "bidirectional", "any-length", "linear"})
 
@@ -24,15 +25,15 @@ def bench_methods() -> Iterator[Method]:
         SEQUENCE_MIXER,
         "bench_sequence.s4:S4",
         reference="Gu, Goel, Ré 2022, arXiv:2111.00396",
-        traits=_LINEAR_STATE,
-        summary="state space with the NPLR form of HiPPO-LegS, kernel by Cauchy sums",
+        traits=_CONTINUOUS,
+        summary="state space with the NPLR form of a HiPPO matrix, kernel by Cauchy sums",
     )
     yield Method(
         "s4d",
         SEQUENCE_MIXER,
         "bench_sequence.s4d:S4D",
         reference="Gu, Gupta, Goel, Ré 2022, arXiv:2206.11893",
-        traits=_LINEAR_STATE,
+        traits=_CONTINUOUS,
         summary="state space with a diagonal state matrix",
     )
     yield Method(
@@ -180,7 +181,7 @@ def _state_spaces() -> Iterator[Method]:
         SEQUENCE_MIXER,
         "bench_sequence.s4_ptd:S4PTD",
         reference=ptd,
-        traits=_LINEAR_STATE,
+        traits=_CONTINUOUS,
         summary="S4D from a HiPPO-LegS that was perturbed before it was diagonalised",
     )
     yield Method(
@@ -188,7 +189,7 @@ def _state_spaces() -> Iterator[Method]:
         SEQUENCE_MIXER,
         "bench_sequence.s5:S5",
         reference="Smith, Warrington, Linderman 2023, arXiv:2208.04933",
-        traits=_LINEAR_STATE,
+        traits=_CONTINUOUS,
         summary="one diagonal state-space system for all channels, by a parallel scan",
     )
     yield Method(
@@ -196,7 +197,7 @@ def _state_spaces() -> Iterator[Method]:
         SEQUENCE_MIXER,
         "bench_sequence.s5_ptd:S5PTD",
         reference=ptd,
-        traits=_LINEAR_STATE,
+        traits=_CONTINUOUS,
         summary="S5 from a HiPPO-LegS that was perturbed before it was diagonalised",
     )
     yield Method(

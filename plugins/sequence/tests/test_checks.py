@@ -21,9 +21,10 @@ class Average(nn.Module):
         self.gain = nn.Parameter(torch.randn(d_model))
         self.decay = nn.Parameter(0.8 + 0.2 * torch.rand(d_model))
 
-    def forward(self, x, state=None, *, return_state=False):
+    def forward(self, x, state=None, *, rate=1.0, return_state=False):
         t = torch.arange(x.shape[1], device=x.device)
-        weights = self.decay[:, None, None] ** (t[:, None] - t).abs()  # (H, L, L)
+        lags = (rate * (t[:, None] - t).abs()).to(x.dtype)
+        weights = rate * self.decay[:, None, None] ** lags  # (H, L, L)
         weights = weights.tril() if self.causal else weights
         y = torch.einsum("htj,bjh->bth", weights, x)
         if state is not None:
@@ -248,6 +249,11 @@ class ForgetsState(Average):
         return super().forward(x, return_state=return_state)
 
 
+class IgnoresRate(Average):
+    def forward(self, x, *, rate=1.0):
+        return super().forward(x)
+
+
 class NeedsFloat32(Average):
     def forward(self, x):
         y = super().forward(x)
@@ -292,6 +298,7 @@ BROKEN = [
     ("stateful", NoStep, "handing the state on raised"),
     ("stateful", StepOffByOne, "in parts and as a whole gives outputs that differ"),
     ("stateful", ForgetsState, "in parts and as a whole gives outputs that differ"),
+    ("rate", IgnoresRate, "twice the samples at half the rate change the output by"),
     ("bfloat16", NeedsFloat32, "a torch.bfloat16 input gave a torch.float32 output"),
     ("bfloat16", CoarseInBfloat16, "outputs in bfloat16 and in float32 differ by"),
     ("any_length", FixedLength, "causal=False: length 1 with l_max 64 raised RuntimeError"),

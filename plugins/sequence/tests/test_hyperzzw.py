@@ -148,12 +148,12 @@ def test_a_slow_network_is_its_equation():
 
 def test_frequencies_start_as_gamma_variables_and_the_output_with_the_places_share():
     torch.manual_seed(0)
-    network = SlowNetwork(_grid(4, 2), 64, hidden=4000, omega_0=3.0)
+    network = SlowNetwork(_grid(4, 2), 64, hidden=1500, omega_0=3.0)
     for layer, sinusoid in enumerate(network.sinusoids):
         expected = 2 * math.pi * 3 * 6 / (layer + 1) * (0.5 / math.sqrt(2))  # E|U(-a, a)| = a / 2, a = 1/sqrt(2)
         assert sinusoid.weight.abs().mean().item() == pytest.approx(expected, rel=0.05)
         assert not sinusoid.bias.any()
-    assert network.output.weight.std().item() == pytest.approx(1 / math.sqrt(4000 * 16), rel=0.05)
+    assert network.output.weight.std().item() == pytest.approx(1 / math.sqrt(1500 * 16), rel=0.05)
 
 
 def test_gates_never_enlarge_their_input():

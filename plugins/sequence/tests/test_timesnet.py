@@ -7,7 +7,8 @@ import torch
 from torch.nn.functional import conv1d, conv2d, gelu
 
 from bench_sequence import timesnet
-from bench_sequence.timesnet import Inception, TimesNet
+from bench_sequence.timesnet import Inception, TimesNet, convolved
+from bench_sequence.timesnet_network import TimesNetForecaster
 
 B, L, H = 3, 48, 4
 
@@ -78,7 +79,7 @@ def test_the_inception_block_is_the_mean_of_its_convolutions():
     block, x = Inception(H, 5, 6), torch.randn(2, H, 7, 9)
     torch.nn.init.normal_(block.bias)
     parts = [conv2d(x, w, b, padding=i) for i, (w, b) in enumerate(zip(block.weights, block.bias, strict=True))]
-    torch.testing.assert_close(block(x), torch.stack(parts).mean(0), rtol=0, atol=1e-12)
+    torch.testing.assert_close(convolved(x, block.merged()), torch.stack(parts).mean(0), rtol=0, atol=1e-12)
     assert sum(p.numel() for p in block.parameters()) == 286 * H * 5 + 6 * 5
 
 
@@ -126,3 +127,43 @@ def test_one_period_as_long_as_the_sequence_is_a_convolution_along_it():
 def test_bad_arguments_are_refused(causal, parameters, message):
     with pytest.raises(ValueError, match=message):
         TimesNet(d_model=H, l_max=L, causal=causal, **parameters)
+
+
+def forecaster(**parameters):
+    sizes = {"lookback": 24, "horizon": 12, "series": 3, "d_model": H, "d_ff": 6, "kernels": 3, "dropout": 0.0}
+    return TimesNetForecaster(**{**sizes, **parameters})
+
+
+def test_a_forecast_follows_shifts_and_scales_of_its_window():
+    model, x = forecaster(), torch.randn(B, 24, 3)
+    a, b = 1 + torch.rand(B, 1, 3), torch.randn(B, 1, 3)
+    torch.testing.assert_close(model(a * x + b), a * model(x) + b, rtol=0, atol=1e-4)  # up to the 10^-5 in std
+
+
+def test_the_forecaster_is_its_equation():
+    model, x, calendar = forecaster(calendar=4), torch.randn(B, 24, 3), torch.rand(B, 24, 4) - 0.5
+    mean, std = x.mean(1, keepdim=True), torch.sqrt(x.var(1, correction=0, keepdim=True) + 1e-5)
+    rows = (x - mean) / std
+    around = torch.cat((rows[:, -1:], rows, rows[:, :1]), 1)
+    h = sum(around[:, j : j + 24] @ model.embed.weight[:, :, j].T for j in range(3))
+    h = h + calendar @ model.calendar.weight.T + timesnet_positions(24)
+    h = torch.einsum("ts,bsh->bth", model.extend.weight, h) + model.extend.bias[:, None]
+    for block in model.blocks:
+        h = torch.stack([block_loop(block, u) for u in h])
+        h = (h - h.mean(-1, keepdim=True)) / torch.sqrt(h.var(-1, correction=0, keepdim=True) + 1e-5)
+    y = (h @ model.project.weight.T + model.project.bias)[:, 24:] * std + mean
+    torch.testing.assert_close(model(x, calendar), y, rtol=0, atol=1e-10)
+
+
+def timesnet_positions(length):
+    """sin and cos of t / 10000^(2 i / H) in turn, (length, H)."""
+    t = torch.arange(length)
+    columns = [(torch.sin, torch.cos)[c % 2](t / 10000 ** (2 * (c // 2) / H)) for c in range(H)]
+    return torch.stack(columns, dim=-1)
+
+
+def test_parameters_are_those_of_the_released_model_for_etth1():
+    model = TimesNetForecaster(lookback=96, horizon=96, series=7, calendar=4)
+    blocks = 2 * (2 * 286 * 16 * 32 + 6 * (16 + 32))
+    around = 3 * 7 * 16 + 4 * 16 + (96 * 192 + 192) + 2 * 16 + (16 * 7 + 7)
+    assert sum(p.numel() for p in model.parameters()) == blocks + around

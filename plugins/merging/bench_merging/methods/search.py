@@ -19,7 +19,14 @@ Fitness = Callable[[Tensor], float]
 
 
 def cma_es(
-    fitness: Fitness, start: Tensor, *, sigma: float, evaluations: int, low: float, high: float
+    fitness: Fitness,
+    start: Tensor,
+    *,
+    sigma: float,
+    evaluations: int,
+    low: float,
+    high: float,
+    population: int | None = None,
 ) -> tuple[Tensor, float]:
     """Return the best point within limits among `evaluations` candidates, `start` first, and its fitness (maximised).
 
@@ -27,8 +34,9 @@ def cma_es(
         fitness: the value of a point (n,) float64, larger is better.
         start: the first mean, (n,).
         sigma: the first standard deviation of every coordinate.
+        population: candidates at a time, by default 4 + floor(3 ln n).
     """
-    search = _Search(start.double(), sigma)
+    search = _Search(start.double(), sigma, population)
     best, best_value = search.mean.clamp(low, high), fitness(search.mean.clamp(low, high))
     left = evaluations - 1
     while left >= search.population:
@@ -44,9 +52,9 @@ def cma_es(
 
 
 class _Search:
-    def __init__(self, mean: Tensor, sigma: float) -> None:
+    def __init__(self, mean: Tensor, sigma: float, population: int | None) -> None:
         self.mean, self.sigma, n = mean, sigma, len(mean)
-        self.population = 4 + int(3 * math.log(n)) if n > 1 else 4
+        self.population = population or 4 + int(3 * math.log(n))
         parents = self.population // 2
         weights = math.log((self.population + 1) / 2) - torch.arange(1, parents + 1).double().log()
         self._weights = weights / weights.sum()

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from bench_merging.adapters import Adapted
 from bench_merging.network import CNN, MLP
 from bench_merging.pools import images
 from bench_merging.pools.training import Split, Tuning, head_of_features, numpy_state, pretrain, tune
@@ -47,13 +48,16 @@ def procedural_pool(
     base_steps: int = 1500,
     optimiser: Literal["sgd", "adamw"] = "sgd",
     steps: int = 400,
+    adapter_rank: int = 0,
     control: Literal["none", "shuffled", "two-bases"] = "none",
     seed: int = 0,
 ) -> dict[str, np.ndarray]:
     """Return a pool, of K tasks with C classes each (names with k run over the tasks, with <name> over the tensors).
 
     Returns:
-        base.<name>, expert.k.<name>: weights, float32.
+        base.<name>, expert.k.<name>: weights, float32; with an `adapter_rank`, those of low-rank
+            adapters, tuned with AdamW whatever `optimiser` is.
+        frozen.<name>: only with adapters, the weights that they are on.
         head.k: frozen head, (d, C) float32.
         <split>.inputs.k, <split>.targets.k: images (n, 16, 16) float32 and labels (n,) int64 for train, val and test.
         unseen.head.j, unseen.inputs.j, unseen.targets.j: the same for test data of tasks that have no expert.
@@ -65,9 +69,17 @@ def procedural_pool(
         raise ValueError(f"tasks must be between 2 and {len(TASKS)}, got {tasks}")
     with on_one_thread():
         count = 2 if control == "two-bases" else 1
-        bases = [_base(architecture, width, features, base_classes, base_steps, seed + 1000 * i) for i in range(count)]
+        bases = [
+            base_of(architecture, width, features, base_classes, base_steps, seed + 1000 * i) for i in range(count)
+        ]
+        frozen = bases[0].state_dict()
+        if adapter_rank:
+            torch.manual_seed(seed)
+            bases = [Adapted(base, adapter_rank) for base in bases]
         arrays = numpy_state(bases[0].state_dict(), "base")
-        tuning = Tuning(optimiser, 0.05 if optimiser == "sgd" else 1e-3, steps, warmup=min(50, steps // 8))
+        if adapter_rank:
+            arrays |= numpy_state(frozen, "frozen")
+        tuning = _tuning("adapters" if adapter_rank else optimiser, steps)
         for k, name in enumerate(TASKS[:tasks]):
             splits = splits_of(name, seed)
             base = bases[k % len(bases)]
@@ -103,7 +115,13 @@ class on_one_thread:  # noqa: N801 - reads as a statement
         torch.set_num_threads(self._threads)
 
 
-def _base(architecture: Architecture, width: int, features: int, classes: int, steps: int, seed: int) -> nn.Module:
+def _tuning(kind: Literal["sgd", "adamw", "adapters"], steps: int) -> Tuning:
+    """Return how experts are tuned; adapters always with AdamW."""
+    rate = {"sgd": 0.05, "adamw": 1e-3, "adapters": 5e-3}[kind]
+    return Tuning("sgd" if kind == "sgd" else "adamw", rate, steps, warmup=min(50, steps // 8))
+
+
+def base_of(architecture: Architecture, width: int, features: int, classes: int, steps: int, seed: int) -> nn.Module:
     """Return a trunk trained on classes 10, 11, … of every family; the tasks have 0 to 9."""
     torch.manual_seed(seed)
     trunk = trunk_of(architecture, width, features)
