@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from harness import provenance, store
+from harness import provenance, schema, store
 from harness.plan import Run
 
 _COLUMNS = [
@@ -20,7 +20,7 @@ class Explainer:
     """Compares runs with what is stored in a results folder, which need not exist yet."""
 
     def __init__(self, folder: Path) -> None:
-        rows = store.read(folder).rows if folder.is_dir() else store.SCHEMA.empty_table()
+        rows = store.read(folder).rows if folder.is_dir() else schema.SCHEMA.empty_table()
         attempts = rows.group_by(_COLUMNS).aggregate([]).to_pylist()
         # The last attempt counts, and of one that two sessions have made the first, as in `harness.results`.
         attempts.sort(key=lambda row: (row["started_at"], row["session"]), reverse=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness import journal, store
+from harness import journal, schema, store
 from harness.errors import ResultsError
 
 
@@ -75,7 +75,7 @@ class Ledger:
             return False
         except ResultsError as error:
             self.damages.append(str(error))
-            rows = store.SCHEMA.empty_table().select(_COLUMNS)
+            rows = schema.SCHEMA.empty_table().select(_COLUMNS)
         for row in rows.group_by(_COLUMNS).aggregate([]).to_pylist():
             self._take(row | {"started_at": row["started_at"].isoformat()})
         self._read[path] = 0

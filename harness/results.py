@@ -79,7 +79,7 @@ class Leaderboard:
 class Results:
     """The results of one suite.
 
-    `rows` is the whole table (see `harness.store.SCHEMA`), one row per measured value, with the columns
+    `rows` is the whole table (see `harness.schema.SCHEMA`), one row per measured value, with the columns
     `method_label` and `task_label`: the name, and the parameters in which the variants at hand differ. `runs` has one
     row for each run, its last attempt. Where code or library versions changed between sessions, both hold for each cell
     (method, task, device) the newest state only; `history` holds everything. `damages` names what could not be read.

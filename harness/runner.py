@@ -17,7 +17,7 @@ from typing import Any
 
 import pluggy
 
-from harness import provenance, store
+from harness import provenance, schema, store
 from harness.backlog import Backlog, Stop
 from harness.catalog import Catalog
 from harness.claims import Claims
@@ -222,7 +222,7 @@ def _header(job: Job) -> dict[str, Any]:
     metrics = {name: job.catalog.find("metric", name) for name in names}
     hardware, environment = provenance.hardware(), provenance.environment()
     return {
-        "schema_version": store.SCHEMA_VERSION,
+        "schema_version": schema.SCHEMA_VERSION,
         "suite": job.suite.name,
         "title": job.suite.title,
         "suite_text": job.suite.document.text,

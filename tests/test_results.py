@@ -8,7 +8,7 @@ import pytest
 
 from harness.report import sections, tables
 from harness.results import Results
-from harness.store import SCHEMA
+from harness.schema import SCHEMA
 
 METRICS = {
     "accuracy": {"better": "higher", "unit": "", "role": "quality", "summary": ""},

@@ -1,0 +1,101 @@
+"""The table of results: its columns, what older versions of it lacked, and the records of a journal as its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+SCHEMA_VERSION = 1
+
+_TEXT = pa.string()
+SCHEMA = pa.schema(
+    [
+        ("suite", _TEXT),
+        ("run", _TEXT),  # the run's id
+        ("family", _TEXT),
+        ("method", _TEXT),
+        ("method_params", _TEXT),  # JSON, keys sorted, defaults included
+        ("method_version", _TEXT),  # of the distribution that ships it
+        ("task", _TEXT),
+        ("task_params", _TEXT),
+        ("task_version", _TEXT),
+        ("seed", pa.int64()),
+        ("split", _TEXT),  # null, as all up to unit, where a run ended before it measured anything
+        ("step", pa.int64()),
+        ("metric", _TEXT),
+        ("value", pa.float64()),
+        ("unit", _TEXT),
+        ("status", _TEXT),  # see harness.worker.Outcome
+        ("reason", _TEXT),
+        ("attempt", pa.int64()),
+        ("started_at", pa.timestamp("us", tz="UTC")),
+        ("seconds", pa.float64()),  # wall time of the whole run
+        ("device", _TEXT),
+        ("hardware", _TEXT),  # digest; in full in the file's metadata
+        ("environment", _TEXT),  # likewise
+        ("source", _TEXT),  # digest of the code of method, task, metrics and data sets
+        ("task_source", _TEXT),  # likewise without the method
+        ("libraries", _TEXT),  # JSON: the versions of those that this code imports
+        ("data", _TEXT),  # name:digest of each data set read
+        ("host", _TEXT),
+        ("session", _TEXT),
+        ("schema_version", pa.int64()),
+    ]
+)
+# Without these a row cannot be told from others.
+KEY_COLUMNS = ("suite", "run", "method", "method_params", "task", "task_params", "seed", "status", "attempt", "session",
+               "started_at")  # fmt: skip
+VALUE_COLUMNS = ("split", "step", "metric", "value", "unit")
+
+
+def lacking(rows: pa.Table) -> str:
+    """Say which of the columns without which a row cannot be told from others is null somewhere."""
+    return next((f"a row lacks '{name}'" for name in KEY_COLUMNS if rows[name].null_count), "")
+
+
+def difference(schema: pa.Schema) -> str:
+    """Say in what a schema first differs from SCHEMA; it does."""
+    for field in schema:
+        if field.name not in SCHEMA.names:
+            return f": '{field.name}' is not one"
+        if field.type != SCHEMA.field(field.name).type:
+            return f": '{field.name}' is {field.type}, not {SCHEMA.field(field.name).type}"
+    missing = [name for name in SCHEMA.names if name not in schema.names]
+    return f": '{missing[0]}' is missing" if missing else ": their order differs"
+
+
+def as_rows(record: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the rows of a journal's record."""
+    common = dict(record["common"])
+    common["started_at"] = datetime.fromisoformat(common["started_at"])
+    values = record["values"] or [dict.fromkeys(VALUE_COLUMNS)]
+    return [{**common, **value} for value in values]
+
+
+def as_table(records: list[dict[str, Any]], path: Path) -> tuple[pa.Table, list[str]]:
+    """Return the rows of a journal, and a description of each record that, though undamaged, no session has written."""
+    try:
+        return _table(records), []
+    except ValueError:
+        tables, strange = [SCHEMA.empty_table()], list[str]()
+    for record in records:
+        try:
+            tables.append(_table([record]))
+        except ValueError as error:
+            strange.append(f"{path}: a record is not as this version of bench writes it: {error}")
+    return pa.concat_tables(tables), strange
+
+
+def _table(records: Iterable[Mapping[str, Any]]) -> pa.Table:
+    """Return the rows of records of a journal. Raises ValueError where one is not as a session writes it."""
+    try:
+        table = pa.Table.from_pylist([row for record in records for row in as_rows(record)], schema=SCHEMA)
+    except (KeyError, TypeError, ValueError, OverflowError, pa.ArrowException) as error:
+        raise ValueError(f"{type(error).__name__}: {error}") from error
+    if lack := lacking(table):
+        raise ValueError(lack)
+    return table
