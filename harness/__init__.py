@@ -7,6 +7,7 @@ Everything else is private to the core.
 
 from harness.errors import BenchError, Skip
 from harness.hookspecs import hookimpl
+from harness.space import Choice, Integers, LogUniform, Space, Uniform
 from harness.spec import (
     Build,
     Context,
@@ -16,6 +17,7 @@ from harness.spec import (
     Method,
     Metric,
     Outputs,
+    Preset,
     Section,
     Seeds,
     Task,
@@ -24,16 +26,22 @@ from harness.spec import (
 __all__ = [
     "BenchError",
     "Build",
+    "Choice",
     "Context",
     "Dataset",
     "Executor",
     "Family",
+    "Integers",
+    "LogUniform",
     "Method",
     "Metric",
     "Outputs",
+    "Preset",
     "Section",
     "Seeds",
     "Skip",
+    "Space",
     "Task",
+    "Uniform",
     "hookimpl",
 ]

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import fnmatch
 import hashlib
 import itertools
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from harness import source
 from harness.binding import bind
 from harness.catalog import Catalog
 from harness.document import Place
-from harness.errors import BenchError, CatalogError, SuiteError, did_you_mean
+from harness.errors import CatalogError, SuiteError, did_you_mean
+from harness.hyperparameters import Contender, Setup, drawn, labelled, set_up
+from harness.source import Parameter
 from harness.spec import JSON, Method, Task
 from harness.suite import Entry, Suite
 
@@ -55,116 +57,125 @@ class Run:
     task_source: str  # likewise without the method
     libraries: Mapping[str, str]
     skip: str = ""
+    recipe: Mapping[str, JSON] = field(default_factory=dict)  # of the task's parameters, those that the method brings
+    variant: Mapping[str, JSON] = field(default_factory=dict)  # see harness.hyperparameters.Setup
+    origin: str = ""  # where the hyper-parameters come from
+    trials: int = 0  # how many trials they were chosen by
+    trial: int = 0  # of a trial, its number from 1
+    select: str = ""  # the metric that chooses among the trials
+    fresh_seeds: tuple[int, ...] = ()  # of a trial: those that the winner is run with
 
 
 @dataclass(frozen=True)
-class _Cell:
-    """A method or task with its whole set of parameters."""
+class Winner:
+    """Which trial of a method on a task is the best, by its number from 1; 0 where none can be chosen, and why."""
 
-    spec: Any
+    trial: int
+    lack: str = ""
+
+
+Choose = Callable[[Sequence[Run]], Winner | None]
+
+
+def undecided(trials: Sequence[Run]) -> None:
+    """Choose no winner: the trials have not ended."""
+
+
+@dataclass(frozen=True)
+class _Posed:
+    """A task as a suite poses it."""
+
+    task: Task
     label: str  # the name, with the parameters that the suite gives
-    version: str
     params: dict[str, JSON]
-    metrics: tuple[str, ...] = ()
+    metrics: tuple[str, ...]
 
 
-def plan(suite: Suite, catalog: Catalog, *, hardware: str, lack: str = "") -> list[Run]:
+@dataclass(frozen=True)
+class _Pair:
+    """A method on a task. `points` are the setups of its trials, where it is tuned."""
+
+    contender: Contender
+    posed: _Posed
+    setup: Setup
+    points: list[Setup]
+
+
+def plan(suite: Suite, catalog: Catalog, *, hardware: str, lack: str = "", choose: Choose = undecided) -> list[Run]:
     """Expand a suite, seeds outermost, so that a suite that is cut short holds whole seeds first.
+
+    Where the suite tunes, the trials come first; of a method whose winner is known, its runs on the suite's seeds are
+    among the others.
 
     Args:
         suite: its device is "cpu" or "cuda", no longer "auto".
         hardware: the fingerprint of this machine.
         lack: the reason for which nothing of the suite can be run here, if there is one.
+        choose: is given all trials of a method on a task, and returns the winner, or None where they have not ended.
 
-    Raises SuiteError, with file and line, for an unknown name or parameter, a wrong type, or a method or task
-    that meets nothing.
+    Raises SuiteError, with file and line, for an unknown name or parameter, a wrong type, a method or task that meets
+    nothing, and a suite that tunes nothing.
     """
-    tasks = [cell for entry in suite.tasks for cell in _cells(suite, catalog, "task", entry)]
-    methods = [cell for entry in suite.methods for cell in _cells(suite, catalog, "method", entry)]
-    _check_pairing(suite, catalog)
-    runs = [
-        _run(suite, catalog, method, task, seed, hardware, lack)
-        for seed, task, method in itertools.product(suite.seeds, tasks, methods)
-        if task.spec.family == method.spec.family
-    ]
+    pairs = _pairs(suite, catalog)
+    run = partial(_run, suite, catalog, hardware=hardware, lack=lack)
+    trials, count = list[list[Run]](), 0 if suite.tune is None else suite.tune.trials
+    for number, seed in itertools.product(range(1, count + 1), () if suite.tune is None else suite.tune.seeds):
+        trials.append([run(pair, pair.points[number - 1], seed, trial=number) for pair in pairs if pair.points])
+    tuned = [pair for pair in pairs if pair.points]
+    winners = {id(pair): choose([runs[i] for runs in trials]) for i, pair in enumerate(tuned)}
+    runs = [one for part in trials for one in part]
+    for seed, pair in itertools.product(suite.seeds, pairs):
+        if not pair.points:
+            runs.append(run(pair, pair.setup, seed))
+        elif winner := winners[id(pair)]:
+            setup = pair.points[winner.trial - 1] if winner.trial else replace(pair.setup, skip=winner.lack)
+            runs.append(run(pair, setup, seed, trials=count))
     _check_distinct(suite, runs)
     return runs
 
 
-def select(runs: list[Run], expressions: Iterable[str]) -> list[Run]:
-    """Return the runs that match any of the expressions; all where there is none.
-
-    An expression is a comma-separated list of `key=pattern`, all of which must match. A key is `run`, `family`,
-    `method`, `task`, `seed`, or a parameter's name; a pattern is a shell pattern, alternatives joined by "|".
-    Raises BenchError for a malformed expression and where nothing matches.
-    """
-    wanted = [_terms(expression) for expression in expressions]
-    if not wanted:
-        return runs
-    known = set().union(*(_facts(run) for run in runs))
-    for key in (key for terms in wanted for key, _ in terms):
-        if key not in known:
-            raise BenchError(f"--select: unknown key '{key}'{did_you_mean(key, known)}")
-    chosen = [run for run in runs if any(_matches(_facts(run), terms) for terms in wanted)]
-    if not chosen:
-        raise BenchError(f"--select matches none of the {len(runs)} runs; see them with --dry-run")
-    return chosen
+def _pairs(suite: Suite, catalog: Catalog) -> list[_Pair]:
+    """Return every method of a suite on every task of its family, all names and parameters looked up."""
+    tasks = [posed for entry in suite.tasks for posed in _posed(suite, catalog, entry)]
+    contenders = [contender for entry in suite.methods for contender in _contenders(suite, catalog, entry)]
+    _check_pairing(suite, catalog)
+    pairs = []
+    for posed, contender in itertools.product(tasks, contenders):
+        if posed.task.family == contender.method.family:
+            setup = set_up(suite, contender, posed.task)
+            count = suite.tune.trials if suite.tune and setup.ranges else 0
+            points = drawn(suite, contender, posed.task, setup, count) if count else []
+            pairs.append(_Pair(contender, posed, setup, points))
+    _check_presets(suite, pairs)
+    _check_tuning(suite, catalog, pairs)
+    return pairs
 
 
-def _terms(expression: str) -> list[tuple[str, list[str]]]:
-    terms = []
-    for term in expression.split(","):
-        key, equals, pattern = (part.strip() for part in term.partition("="))
-        if not (key and equals and pattern):
-            raise BenchError(f"--select: '{term.strip()}' is not of the form key=pattern, such as method=s4*,seed=0")
-        terms.append((key, pattern.split("|")))
-    return terms
-
-
-def _facts(run: Run) -> dict[str, list[str]]:
-    facts: dict[str, list[str]] = {}
-    for params in (run.method_params, run.task_params):
-        for key, value in params.items():
-            facts.setdefault(key, []).append(_plain(value))
-    return facts | {
-        "run": [run.id], "family": [run.family], "method": [run.method], "task": [run.task], "seed": [str(run.seed)]
-    }  # fmt: skip
-
-
-def _plain(value: JSON) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
-
-
-def _matches(facts: dict[str, list[str]], terms: list[tuple[str, list[str]]]) -> bool:
-    return all(
-        any(_alike(fact, pattern) for fact in facts.get(key, []) for pattern in patterns) for key, patterns in terms
-    )
-
-
-def _alike(fact: str, pattern: str) -> bool:
-    try:
-        return float(fact) == float(pattern)  # 1e-3 is 0.001
-    except ValueError:
-        return fnmatch.fnmatchcase(fact, pattern)
-
-
-def _cells(suite: Suite, catalog: Catalog, kind: str, entry: Entry) -> list[_Cell]:
-    spec = _look_up(suite, catalog, kind, entry.name, entry.place)
-    given = spec.family.given if kind == "method" else frozenset()
-    known = {name: p for name, p in source.parameters(spec.target).items() if name not in given}
-    version = catalog.owners[kind + "s", spec.name].version
-    metrics = entry.metrics or getattr(spec, "metrics", ())
+def _posed(suite: Suite, catalog: Catalog, entry: Entry) -> list[_Posed]:
+    task: Task = _look_up(suite, catalog, "task", entry.name, entry.place)
+    metrics = entry.metrics or task.metrics
     for metric in metrics:
         _look_up(suite, catalog, "metric", metric, (*entry.place[:2], "metrics"))
+    known = source.parameters(task.target)
+    return [
+        _Posed(task, labelled(task.name, chosen), bind(suite, "task", entry, known, chosen), metrics)
+        for chosen in _combinations(suite, "task", entry, known)
+    ]
+
+
+def _contenders(suite: Suite, catalog: Catalog, entry: Entry) -> list[Contender]:
+    method: Method = _look_up(suite, catalog, "method", entry.name, entry.place)
+    known = Contender(entry, method, {}).known
+    return [Contender(entry, method, chosen) for chosen in _combinations(suite, "method", entry, known)]
+
+
+def _combinations(suite: Suite, kind: str, entry: Entry, known: Mapping[str, Parameter]) -> list[dict[str, JSON]]:
+    """Return the values that an entry gives, one mapping for each point of its grid."""
     for name in (name for name, parameter in known.items() if parameter.required):
         if name not in entry.params and name not in entry.grid:
-            raise suite.document.error(f"{kind} '{spec.name}' needs the parameter '{name}'", *entry.place)
-    cells = []
-    for values in itertools.product(*entry.grid.values()):
-        chosen = {**entry.params, **dict(zip(entry.grid, values, strict=True))}
-        label = " ".join([spec.name, *(f"{name}={_plain(value)}" for name, value in chosen.items())])
-        cells.append(_Cell(spec, label, version, bind(suite, kind, entry, known, chosen), metrics))
-    return cells
+            raise suite.document.error(f"{kind} '{entry.name}' needs the parameter '{name}'", *entry.place)
+    grid = itertools.product(*entry.grid.values())
+    return [{**entry.params, **dict(zip(entry.grid, values, strict=True))} for values in grid]
 
 
 def _look_up(suite: Suite, catalog: Catalog, kind: str, name: str, place: Place) -> Any:
@@ -188,6 +199,31 @@ def _check_pairing(suite: Suite, catalog: Catalog) -> None:
                 )
 
 
+def _check_presets(suite: Suite, pairs: list[_Pair]) -> None:
+    """Raise SuiteError for a preset that is for none of the tasks that its method meets."""
+    for entry in suite.methods:
+        skips = [pair.setup.skip for pair in pairs if pair.contender.entry is entry]
+        if all(skips):
+            raise suite.document.error(f"{skips[0]}, and none of these is in the suite", *entry.place[:2], "preset")
+
+
+def _check_tuning(suite: Suite, catalog: Catalog, pairs: list[_Pair]) -> None:
+    """Raise SuiteError where a suite would tune but leaves nothing to tune, or by what some task does not score."""
+    if suite.tune is None:
+        return
+    tuned = [pair.posed for pair in pairs if pair.points]
+    if not tuned:
+        message = "no method of the suite declares a space that the suite leaves open, so there is nothing to tune"
+        raise suite.document.error(message, "tune")
+    select = suite.tune.select
+    for posed in tuned if select else ():
+        if select not in posed.metrics:
+            hint = did_you_mean(select, posed.metrics)
+            raise suite.document.error(f"task '{posed.task.name}' has no metric '{select}'{hint}", "tune", "select")
+    if select and catalog.find("metric", select).role != "quality":
+        raise suite.document.error(f"the metric '{select}' is no measure of quality", "tune", "select")
+
+
 def _check_distinct(suite: Suite, runs: list[Run]) -> None:
     seen: set[str] = set()
     for run in runs:
@@ -196,41 +232,72 @@ def _check_distinct(suite: Suite, runs: list[Run]) -> None:
         seen.add(run.id)
 
 
-def _run(suite: Suite, catalog: Catalog, method: _Cell, task: _Cell, seed: int, hardware: str, lack: str) -> Run:
-    method_spec: Method = method.spec
-    task_spec: Task = task.spec
-    metrics = {name: catalog.find("metric", name) for name in task.metrics}
-    datasets = {name: catalog.find("dataset", name).target for name in task_spec.datasets}
-    posed = [SCORING, task_spec.target, *(metric.target for metric in metrics.values()), *datasets.values()]
-    targets = [method_spec.target, *posed]
-    missing = sorted(task_spec.requires - method_spec.traits)
+def _run(
+    suite: Suite,
+    catalog: Catalog,
+    pair: _Pair,
+    setup: Setup,
+    seed: int,
+    *,
+    hardware: str,
+    lack: str,
+    trial: int = 0,
+    trials: int = 0,
+) -> Run:
+    """Return a run of a pair: an ordinary one, one of its trials by its number, or one of what was best of `trials`."""
+    method, task, posed = pair.contender.method, pair.posed.task, pair.posed
+    metrics = {name: catalog.find("metric", name) for name in posed.metrics}
+    datasets = {name: catalog.find("dataset", name).target for name in task.datasets}
+    code = [SCORING, task.target, *(metric.target for metric in metrics.values()), *datasets.values()]
+    missing = sorted(task.requires - method.traits)
     facts: dict[str, Any] = {
-        "family": method_spec.family.name,
-        "method": method_spec.name,
-        "method_target": method_spec.target,
-        "method_params": method.params,
-        "task": task_spec.name,
-        "task_target": task_spec.target,
-        "task_params": task.params,
+        "family": method.family.name,
+        "method": method.name,
+        "method_target": method.target,
+        "method_params": setup.params,
+        "task": task.name,
+        "task_target": task.target,
+        "task_params": posed.params,
+        "recipe": setup.recipe,
         "metrics": {name: metric.target for name, metric in metrics.items()},
         "datasets": datasets,
         "seed": seed,
         "device": suite.hardware.device,
         "cpus": suite.hardware.cpus,
         "gpus": suite.hardware.gpus,
-        "source": source.digest(*targets),
-        "libraries": source.libraries(*targets),
-        "skip": f"the task needs {', '.join(missing)}, which the method does not claim" if missing else lack,
-    }
+        "source": source.digest(method.target, *code),
+        "libraries": source.libraries(method.target, *code),
+        "skip": f"the task needs {', '.join(missing)}, which the method does not claim" if missing else
+        setup.skip or lack,
+    }  # fmt: skip
+    select = (suite.tune.select if suite.tune else "") or posed.metrics[0]
+    # A run that was tuned is none that was not, whose parameters may be the same: what is stored tells of its budget.
+    tuning = [trial, trials, select if trials else "", suite.tune.seeds if trials and suite.tune else ()]
+    what = f", trial {trial}" if trial else f", best of {trials} trials" if trials else ""
     return Run(
         **facts,
-        id=hashlib.sha256(json.dumps([facts, hardware], sort_keys=True).encode()).hexdigest()[:12],
-        label=f"{method.label} on {task.label}, seed {seed}",
+        id=hashlib.sha256(json.dumps([facts, hardware, tuning], sort_keys=True).encode()).hexdigest()[:12],
+        label=f"{setup.label}{what} on {posed.label}, seed {seed}",
         suite=suite.name,
-        method_version=method.version,
-        given=method_spec.family.given,
-        task_version=task.version,
-        task_source=source.digest(*posed),
+        method_version=catalog.owners["methods", method.name].version,
+        given=method.family.given,
+        task_version=catalog.owners["tasks", task.name].version,
+        task_source=source.digest(*code),
         costs=frozenset(name for name, metric in metrics.items() if metric.role == "cost"),
         units={name: metric.unit for name, metric in metrics.items()},
+        variant=setup.variant,
+        origin=_origin(setup, trial, trials),
+        trials=trials,
+        trial=trial,
+        select=select if trial or trials else "",
+        fresh_seeds=suite.seeds if trial else (),
     )
+
+
+def _origin(setup: Setup, trial: int, trials: int) -> str:
+    if trial:
+        return "drawn for a trial"
+    if not trials:
+        return setup.origin
+    others = f"; others: {setup.origin}" if setup.origin != "default" else ""
+    return f"tuned with {trials} trial{'s' * (trials > 1)}{others}"

@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2  # 2: variant, recipe, origin, trials, trial
 
 _TEXT = pa.string()
 SCHEMA = pa.schema(
@@ -20,6 +20,11 @@ SCHEMA = pa.schema(
         ("method", _TEXT),
         ("method_params", _TEXT),  # JSON, keys sorted, defaults included
         ("method_version", _TEXT),  # of the distribution that ships it
+        ("variant", _TEXT),  # JSON: what tells this use of the method from others, where tuned parameters do not count
+        ("recipe", _TEXT),  # JSON: parameters of the task that the method brings along, instead of those in task_params
+        ("origin", _TEXT),  # where the hyper-parameters come from; null where nobody has said
+        ("trials", pa.int64()),  # how many trials they were chosen by; 0 for hyper-parameters that were not tuned here
+        ("trial", pa.int64()),  # for a trial its number, from 1; 0 for a run that is none
         ("task", _TEXT),
         ("task_params", _TEXT),
         ("task_version", _TEXT),
@@ -47,9 +52,32 @@ SCHEMA = pa.schema(
     ]
 )
 # Without these a row cannot be told from others.
-KEY_COLUMNS = ("suite", "run", "method", "method_params", "task", "task_params", "seed", "status", "attempt", "session",
-               "started_at")  # fmt: skip
+KEY_COLUMNS = ("suite", "run", "method", "method_params", "variant", "recipe", "trials", "trial", "task", "task_params",
+               "seed", "status", "attempt", "session", "started_at")  # fmt: skip
 VALUE_COLUMNS = ("split", "step", "metric", "value", "unit")
+
+# What version 1 lacks, with what holds for its rows; their variant is their method_params.
+_BEFORE_TUNING = {"recipe": "{}", "origin": None, "trials": 0, "trial": 0}
+_FIRST = pa.schema([field for field in SCHEMA if field.name not in ("variant", *_BEFORE_TUNING)])
+
+
+def is_readable(schema: pa.Schema) -> bool:
+    """Tell whether a schema is that of this version or of an older one."""
+    return bool(schema.equals(SCHEMA) or schema.equals(_FIRST))
+
+
+def upgraded(rows: pa.Table) -> pa.Table:
+    """Return rows of a readable schema as rows of this version's."""
+    for index, name in enumerate(SCHEMA.names):
+        if name not in rows.column_names:
+            field = SCHEMA.field(name)
+            column = rows["method_params"] if name == "variant" else pa.repeat(_scalar(name, field.type), len(rows))
+            rows = rows.add_column(index, field, column)
+    return rows
+
+
+def _scalar(name: str, kind: pa.DataType) -> pa.Scalar:
+    return pa.scalar(_BEFORE_TUNING[name], kind)
 
 
 def lacking(rows: pa.Table) -> str:
@@ -70,7 +98,8 @@ def difference(schema: pa.Schema) -> str:
 
 def as_rows(record: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the rows of a journal's record."""
-    common = dict(record["common"])
+    given = record["common"]
+    common = {"variant": given["method_params"], **_BEFORE_TUNING, **given}
     common["started_at"] = datetime.fromisoformat(common["started_at"])
     values = record["values"] or [dict.fromkeys(VALUE_COLUMNS)]
     return [{**common, **value} for value in values]

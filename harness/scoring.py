@@ -199,7 +199,7 @@ def score(run: Run, context: RunContext) -> None:
     _seed(context.seeds.init)
     metrics = {name: _resolve(target) for name, target in run.metrics.items()}
     needs = {name: _required(metric) for name, metric in metrics.items()}
-    task = _resolve(run.task_target)(**run.task_params)
+    task = _resolve(run.task_target)(**{**run.task_params, **run.recipe})
     for outputs in task.run(_builder(run, context), context):
         for name in (name for name in metrics if needs[name] <= outputs.values.keys()):
             if outputs.split.startswith("test") and _is_scored(context, outputs.split, name):

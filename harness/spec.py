@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal, Protocol
 
+from harness.space import Space
+
 JSON = None | bool | int | float | str | list["JSON"] | dict[str, "JSON"]
 
 
@@ -28,11 +30,28 @@ class Family:
 
 
 @dataclass(frozen=True)
+class Preset:
+    """Hyper-parameters that somebody has published for a method.
+
+    `params` are parameters of the method; `recipe` are parameters of the task that come along, as the task allows (see
+    `Task.recipe`). `task` names the only task that they are for; empty for any. `source` says where they stand: the
+    paper with its table, or the authors' file.
+    """
+
+    name: str
+    source: str
+    params: Mapping[str, JSON] = field(default_factory=lambda: MappingProxyType({}))
+    recipe: Mapping[str, JSON] = field(default_factory=lambda: MappingProxyType({}))
+    task: str = ""
+
+
+@dataclass(frozen=True)
 class Method:
     """A named, referenced way to do what its family does.
 
     `target` is "module:attr" and names a function or class defined in that module; its keyword arguments,
-    less those that the family's tasks give, are the method's parameters.
+    less those that the family's tasks give, are the method's parameters. `presets` are sets of them that a suite may
+    ask for by name, `space` is what of them it may tune.
     """
 
     name: str
@@ -41,6 +60,8 @@ class Method:
     reference: str
     traits: frozenset[str] = frozenset()
     summary: str = ""
+    presets: tuple[Preset, ...] = ()
+    space: Space | None = None
 
 
 @dataclass(frozen=True)
@@ -51,6 +72,8 @@ class Task:
     ``run(build, context)`` yields `Outputs`. `metrics[0]` is the primary metric, by which the task ranks.
     `datasets` names the data sets that it reads; the context hands over no other.
     A method must claim every trait in `requires`, or the pairing is skipped with that reason.
+    `recipe` names those of its parameters that a method may bring along, such as the learning rate: they are how the
+    problem is approached, and methods that differ in them still meet the same problem.
     """
 
     name: str
@@ -60,6 +83,7 @@ class Task:
     datasets: tuple[str, ...] = ()
     reference: str = ""
     requires: frozenset[str] = frozenset()
+    recipe: frozenset[str] = frozenset()
     summary: str = ""
 
 

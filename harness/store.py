@@ -25,7 +25,7 @@ import pyarrow.parquet as pq
 from harness import journal
 from harness.errors import ResultsError
 from harness.journal import Journal
-from harness.schema import SCHEMA, SCHEMA_VERSION, as_rows, as_table, difference, lacking
+from harness.schema import SCHEMA, SCHEMA_VERSION, as_rows, as_table, difference, is_readable, lacking, upgraded
 
 JOURNAL, LOGS, REPORT, CLAIMS, CHECKPOINTS = "_journal", "_logs", "_report", "_claims", "_checkpoints"
 
@@ -185,9 +185,9 @@ def read_file(path: Path) -> File:
             found, metadata = file.schema_arrow, file.schema_arrow.metadata or {}
             if b"bench" not in metadata:
                 raise ResultsError(f"{path}: not written by bench: its metadata has no key 'bench'; move it away")
-            if not found.equals(SCHEMA):
+            if not is_readable(found):
                 raise ResultsError(f"{path}: its columns are not those of a results file{difference(found)}")
-            headers, rows = json.loads(metadata[b"bench"]), file.read().replace_schema_metadata()
+            headers, rows = json.loads(metadata[b"bench"]), upgraded(file.read().replace_schema_metadata())
     except FileNotFoundError:
         raise
     except (OSError, ValueError, RecursionError, pa.ArrowException) as error:
