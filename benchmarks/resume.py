@@ -2,7 +2,7 @@
 
 Plans a suite of a plugin that it makes, and fills a results folder with a done attempt of ten values for each run, as
 one session leaves it. Then it times, in fresh processes, what `bench run` does before it starts anything: the plan, and
-the ledger on top of it; and --explain. At the end it times how two sessions at once claim runs and give them up.
+the ledger on top of it; and --explain. At the end it times how two sessions at once lease runs and give them up.
 
     .venv/bin/python benchmarks/resume.py [RUNS [SHARED]]
 """
@@ -19,8 +19,8 @@ from typing import Any
 from harness import runner, schema, store
 from harness.backlog import Backlog, Stop
 from harness.catalog import load_catalog
-from harness.claims import Claims
 from harness.explain import Explainer
+from harness.leases import Leases
 from harness.ledger import Ledger
 from harness.plan import Run
 from harness.scoring import Value
@@ -150,7 +150,7 @@ def share_among(folder: Path, sessions: int, count: int) -> None:
     made, alone, shared = (sum(float(answer[place]) for answer in answers) for place in range(3))
     assert made == count, f"{made} runs were made instead of {count}"
     print(
-        f"{sessions} sessions, {count} runs: claim and release {1000 * alone / sessions / count:.3f} ms per run; "
+        f"{sessions} sessions, {count} runs: lease and release {1000 * alone / sessions / count:.3f} ms per run; "
         f"take, store and end {1000 * shared / made:.3f} ms of a session per run that it makes"
     )
 
@@ -159,17 +159,17 @@ def share(results: str, count: str) -> None:
     """Be one session: take each run and give it up, then do all that another session does not."""
     folder = Path(results)
     session = store.open_session(folder, {"suite": "many"})
-    claims, ledger = Claims(folder, session.journal), Ledger(folder)
+    leases, ledger = Leases(folder, session.journal), Ledger(folder)
     some = planned(Path()).runs[: int(count)]
     runs = [replace(some[number % len(some)], id=f"{number:012x}") for number in range(int(count))]
-    backlog = Backlog(runs, ledger, claims, Stop(), retry=0, passed=lambda event: None)
+    backlog = Backlog(runs, ledger, leases, Stop(), retry=0, passed=lambda event: None)
     print("ready", flush=True)
     sys.stdin.readline()
     values = some_values()
     start = time.perf_counter()
     for run in runs:
-        if claims.take(run.id):
-            claims.release(run.id)
+        if leases.take(run.id):
+            leases.release(run.id)
     alone, made, start = time.perf_counter() - start, 0, time.perf_counter()
     while backlog.waiting:
         attempt = backlog.take()

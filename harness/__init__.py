@@ -9,6 +9,7 @@ from harness.errors import BenchError, Skip
 from harness.hookspecs import hookimpl
 from harness.space import Choice, Integers, LogUniform, Space, Uniform
 from harness.spec import (
+    Anchors,
     Build,
     Context,
     Dataset,
@@ -24,6 +25,7 @@ from harness.spec import (
 )
 
 __all__ = [
+    "Anchors",
     "BenchError",
     "Build",
     "Choice",

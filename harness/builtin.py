@@ -8,7 +8,13 @@ from harness import Executor, Metric, Section, hookimpl
 @hookimpl
 def bench_metrics() -> Iterator[Metric]:
     """Contribute the metrics that every family can use."""
-    yield Metric("accuracy", "harness.metrics:accuracy", better="higher", summary="share of examples classified right")
+    yield Metric(
+        "accuracy",
+        "harness.metrics:accuracy",
+        better="higher",
+        summary="share of examples classified right",
+        worst=0.0,
+    )
     yield Metric("mse", "harness.metrics:mse", better="lower", summary="mean squared error")
     costs = {
         "parameters": ("", "trainable real parameters of the whole model"),

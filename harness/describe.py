@@ -12,7 +12,7 @@ from harness import data, provenance, source
 from harness.catalog import Catalog, installed_plugins, load_catalog
 from harness.errors import BenchError
 from harness.plan import plan
-from harness.spec import Method, Task
+from harness.spec import Anchors, Method, Task
 from harness.suite import read_suite
 from harness.text import one_line, printable
 
@@ -87,6 +87,8 @@ def _facts(item: Any) -> dict[str, Any]:
             value = item.family.name
         if isinstance(value, frozenset):
             value = sorted(value)
+        elif isinstance(value, Anchors):
+            value = dataclasses.asdict(value)
         elif isinstance(value, tuple):
             value = list(value)
         facts[field.name] = dict(value) if hasattr(value, "items") else value

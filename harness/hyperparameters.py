@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from harness.binding import bind, bind_recipe
 from harness.errors import CatalogError, did_you_mean
+from harness.selection import plain
 from harness.source import Parameter, parameters
 from harness.space import Range
 from harness.spec import JSON, Method, Preset, Task
@@ -75,11 +75,6 @@ def drawn(suite: Suite, contender: Contender, task: Task, setup: Setup, count: i
 def labelled(name: str, values: Mapping[str, JSON]) -> str:
     """Return a name and values as words."""
     return " ".join([name, *(f"{key}={plain(value)}" for key, value in values.items())])
-
-
-def plain(value: JSON) -> str:
-    """Return a value as a user would write it in a suite."""
-    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _at(suite: Suite, contender: Contender, task: Task, setup: Setup, point: Mapping[tuple[str, str], JSON]) -> Setup:

@@ -1,24 +1,23 @@
-"""Suite x Catalog -> Runs: every name looked up, every parameter checked, every cell with its id."""
+"""Suite x Catalog -> Runs: every pair of a method and a task with every seed, each run with its id."""
 
 from __future__ import annotations
 
 import hashlib
 import itertools
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 from harness import source
-from harness.binding import bind
 from harness.catalog import Catalog
-from harness.document import Place
-from harness.errors import CatalogError, SuiteError, did_you_mean
-from harness.hyperparameters import Contender, Setup, drawn, labelled, set_up
-from harness.source import Parameter
-from harness.spec import JSON, Method, Task
-from harness.suite import Entry, Suite
+from harness.errors import BenchError, SuiteError
+from harness.hyperparameters import Setup
+from harness.pairing import Pair, pairs
+from harness.selection import Facts, Selection, facts
+from harness.spec import JSON, Anchors
+from harness.suite import Suite
 
 SCORING = "harness.scoring:score"  # the core's own code that shapes the numbers of every run
 
@@ -57,6 +56,7 @@ class Run:
     task_source: str  # likewise without the method
     libraries: Mapping[str, str]
     skip: str = ""
+    anchors: Anchors | None = None  # of the primary metric
     recipe: Mapping[str, JSON] = field(default_factory=dict)  # of the task's parameters, those that the method brings
     variant: Mapping[str, JSON] = field(default_factory=dict)  # see harness.hyperparameters.Setup
     origin: str = ""  # where the hyper-parameters come from
@@ -81,26 +81,6 @@ def undecided(trials: Sequence[Run]) -> None:
     """Choose no winner: the trials have not ended."""
 
 
-@dataclass(frozen=True)
-class _Posed:
-    """A task as a suite poses it."""
-
-    task: Task
-    label: str  # the name, with the parameters that the suite gives
-    params: dict[str, JSON]
-    metrics: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class _Pair:
-    """A method on a task. `points` are the setups of its trials, where it is tuned."""
-
-    contender: Contender
-    posed: _Posed
-    setup: Setup
-    points: list[Setup]
-
-
 def plan(suite: Suite, catalog: Catalog, *, hardware: str, lack: str = "", choose: Choose = undecided) -> list[Run]:
     """Expand a suite, seeds outermost, so that a suite that is cut short holds whole seeds first.
 
@@ -116,112 +96,56 @@ def plan(suite: Suite, catalog: Catalog, *, hardware: str, lack: str = "", choos
     Raises SuiteError, with file and line, for an unknown name or parameter, a wrong type, a method or task that meets
     nothing, and a suite that tunes nothing.
     """
-    pairs = _pairs(suite, catalog)
+    met = pairs(suite, catalog)
     run = partial(_run, suite, catalog, hardware=hardware, lack=lack)
-    trials, count = list[list[Run]](), 0 if suite.tune is None else suite.tune.trials
-    for number, seed in itertools.product(range(1, count + 1), () if suite.tune is None else suite.tune.seeds):
-        trials.append([run(pair, pair.points[number - 1], seed, trial=number) for pair in pairs if pair.points])
-    tuned = [pair for pair in pairs if pair.points]
-    winners = {id(pair): choose([runs[i] for runs in trials]) for i, pair in enumerate(tuned)}
-    runs = [one for part in trials for one in part]
-    for seed, pair in itertools.product(suite.seeds, pairs):
+    tuned = [pair for pair in met if pair.points]
+    trials = _trials(suite, tuned, run)
+    winners = {id(pair): choose([row[i] for row in trials]) for i, pair in enumerate(tuned)}
+    runs = [one for row in trials for one in row]
+    for seed, pair in itertools.product(suite.seeds, met):
         if not pair.points:
             runs.append(run(pair, pair.setup, seed))
         elif winner := winners[id(pair)]:
             setup = pair.points[winner.trial - 1] if winner.trial else replace(pair.setup, skip=winner.lack)
-            runs.append(run(pair, setup, seed, trials=count))
+            runs.append(run(pair, setup, seed, trials=len(pair.points)))
     _check_distinct(suite, runs)
+    _check_field(suite, runs)
     return runs
 
 
-def _pairs(suite: Suite, catalog: Catalog) -> list[_Pair]:
-    """Return every method of a suite on every task of its family, all names and parameters looked up."""
-    tasks = [posed for entry in suite.tasks for posed in _posed(suite, catalog, entry)]
-    contenders = [contender for entry in suite.methods for contender in _contenders(suite, catalog, entry)]
-    _check_pairing(suite, catalog)
-    pairs = []
-    for posed, contender in itertools.product(tasks, contenders):
-        if posed.task.family == contender.method.family:
-            setup = set_up(suite, contender, posed.task)
-            count = suite.tune.trials if suite.tune and setup.ranges else 0
-            points = drawn(suite, contender, posed.task, setup, count) if count else []
-            pairs.append(_Pair(contender, posed, setup, points))
-    _check_presets(suite, pairs)
-    _check_tuning(suite, catalog, pairs)
-    return pairs
-
-
-def _posed(suite: Suite, catalog: Catalog, entry: Entry) -> list[_Posed]:
-    task: Task = _look_up(suite, catalog, "task", entry.name, entry.place)
-    metrics = entry.metrics or task.metrics
-    for metric in metrics:
-        _look_up(suite, catalog, "metric", metric, (*entry.place[:2], "metrics"))
-    known = source.parameters(task.target)
-    return [
-        _Posed(task, labelled(task.name, chosen), bind(suite, "task", entry, known, chosen), metrics)
-        for chosen in _combinations(suite, "task", entry, known)
-    ]
-
-
-def _contenders(suite: Suite, catalog: Catalog, entry: Entry) -> list[Contender]:
-    method: Method = _look_up(suite, catalog, "method", entry.name, entry.place)
-    known = Contender(entry, method, {}).known
-    return [Contender(entry, method, chosen) for chosen in _combinations(suite, "method", entry, known)]
-
-
-def _combinations(suite: Suite, kind: str, entry: Entry, known: Mapping[str, Parameter]) -> list[dict[str, JSON]]:
-    """Return the values that an entry gives, one mapping for each point of its grid."""
-    for name in (name for name, parameter in known.items() if parameter.required):
-        if name not in entry.params and name not in entry.grid:
-            raise suite.document.error(f"{kind} '{entry.name}' needs the parameter '{name}'", *entry.place)
-    grid = itertools.product(*entry.grid.values())
-    return [{**entry.params, **dict(zip(entry.grid, values, strict=True))} for values in grid]
-
-
-def _look_up(suite: Suite, catalog: Catalog, kind: str, name: str, place: Place) -> Any:
-    try:
-        return catalog.find(kind, name)
-    except CatalogError as error:
-        raise suite.document.error(str(error), *place) from None
-
-
-def _check_pairing(suite: Suite, catalog: Catalog) -> None:
-    """Raise SuiteError for a method or a task whose family has nothing on the other side."""
-    for kind, entries, others in (("method", suite.methods, suite.tasks), ("task", suite.tasks, suite.methods)):
-        other = "task" if kind == "method" else "method"
-        partners = {catalog.find(other, entry.name).family.name for entry in others}
-        for entry in entries:
-            family = catalog.find(kind, entry.name).family.name
-            if family not in partners:
-                raise suite.document.error(
-                    f"{kind} '{entry.name}' is of the family '{family}', for which the suite has no {other}",
-                    *entry.place,
-                )
-
-
-def _check_presets(suite: Suite, pairs: list[_Pair]) -> None:
-    """Raise SuiteError for a preset that is for none of the tasks that its method meets."""
-    for entry in suite.methods:
-        skips = [pair.setup.skip for pair in pairs if pair.contender.entry is entry]
-        if all(skips):
-            raise suite.document.error(f"{skips[0]}, and none of these is in the suite", *entry.place[:2], "preset")
-
-
-def _check_tuning(suite: Suite, catalog: Catalog, pairs: list[_Pair]) -> None:
-    """Raise SuiteError where a suite would tune but leaves nothing to tune, or by what some task does not score."""
+def _trials(suite: Suite, tuned: list[Pair], run: Callable[..., Run]) -> list[list[Run]]:
+    """Return for each number of a trial and each of its seeds the runs of all pairs that are tuned."""
     if suite.tune is None:
-        return
-    tuned = [pair.posed for pair in pairs if pair.points]
-    if not tuned:
-        message = "no method of the suite declares a space that the suite leaves open, so there is nothing to tune"
-        raise suite.document.error(message, "tune")
-    select = suite.tune.select
-    for posed in tuned if select else ():
-        if select not in posed.metrics:
-            hint = did_you_mean(select, posed.metrics)
-            raise suite.document.error(f"task '{posed.task.name}' has no metric '{select}'{hint}", "tune", "select")
-    if select and catalog.find("metric", select).role != "quality":
-        raise suite.document.error(f"the metric '{select}' is no measure of quality", "tune", "select")
+        return []
+    order = itertools.product(range(1, suite.tune.trials + 1), suite.tune.seeds)
+    return [[run(pair, pair.points[n - 1], seed, trial=n) for pair in tuned] for n, seed in order]
+
+
+def select(runs: list[Run], expressions: Iterable[str]) -> list[Run]:
+    """Return the runs that match any of the expressions (see `harness.selection`); all where there is none.
+
+    Raises BenchError for a malformed expression and where nothing matches.
+    """
+    try:
+        wanted = [Selection.parse(expression) for expression in expressions]
+    except ValueError as error:
+        raise BenchError(f"--select: {error}") from None
+    if not wanted:
+        return runs
+    known = set().union(*(_facts(run) for run in runs))
+    for selection in wanted:
+        if unknown := selection.unknown(known):
+            raise BenchError(f"--select: {unknown}")
+    chosen = [run for run in runs if any(selection.matches(_facts(run)) for selection in wanted)]
+    if not chosen:
+        raise BenchError(f"--select matches none of the {len(runs)} runs; see them with --dry-run")
+    return chosen
+
+
+def _facts(run: Run) -> Facts:
+    found = facts(run.family, run.method, run.method_params, run.task, {**run.task_params, **run.recipe})
+    seeds = [str(run.seed), *map(str, run.fresh_seeds)]  # what the winner's runs wait for is meant with them
+    return found | {"run": [run.id], "seed": seeds, "trial": [str(run.trial)] if run.trial else []}
 
 
 def _check_distinct(suite: Suite, runs: list[Run]) -> None:
@@ -232,10 +156,18 @@ def _check_distinct(suite: Suite, runs: list[Run]) -> None:
         seen.add(run.id)
 
 
+def _check_field(suite: Suite, runs: list[Run]) -> None:
+    for i, expression in enumerate(suite.field):
+        selection = Selection.parse(expression, plain="method")
+        unknown = selection.unknown(set().union(*(_facts(run) for run in runs)))
+        if unknown or not any(selection.matches(_facts(run)) for run in runs):
+            raise suite.document.error(f"'field': {unknown or f'{expression!r} matches no method here'}", "field", i)
+
+
 def _run(
     suite: Suite,
     catalog: Catalog,
-    pair: _Pair,
+    pair: Pair,
     setup: Setup,
     seed: int,
     *,
@@ -250,7 +182,7 @@ def _run(
     datasets = {name: catalog.find("dataset", name).target for name in task.datasets}
     code = [SCORING, task.target, *(metric.target for metric in metrics.values()), *datasets.values()]
     missing = sorted(task.requires - method.traits)
-    facts: dict[str, Any] = {
+    known: dict[str, Any] = {
         "family": method.family.name,
         "method": method.name,
         "method_target": method.target,
@@ -275,8 +207,8 @@ def _run(
     tuning = [trial, trials, select if trials else "", suite.tune.seeds if trials and suite.tune else ()]
     what = f", trial {trial}" if trial else f", best of {trials} trials" if trials else ""
     return Run(
-        **facts,
-        id=hashlib.sha256(json.dumps([facts, hardware, tuning], sort_keys=True).encode()).hexdigest()[:12],
+        **known,
+        id=hashlib.sha256(json.dumps([known, hardware, tuning], sort_keys=True).encode()).hexdigest()[:12],
         label=f"{setup.label}{what} on {posed.label}, seed {seed}",
         suite=suite.name,
         method_version=catalog.owners["methods", method.name].version,
@@ -289,6 +221,7 @@ def _run(
         origin=_origin(setup, trial, trials),
         trials=trials,
         trial=trial,
+        anchors=posed.anchors,
         select=select if trial or trials else "",
         fresh_seeds=suite.seeds if trial else (),
     )

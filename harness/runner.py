@@ -20,13 +20,12 @@ import pluggy
 from harness import provenance, schema, store
 from harness.backlog import Backlog, Stop
 from harness.catalog import Catalog
-from harness.claims import Claims
 from harness.errors import DeviceError
 from harness.executors import Ended, Event, Executor, Setting, Started
+from harness.leases import Leases
 from harness.ledger import Ledger
-from harness.plan import Choose, Run, plan, undecided
+from harness.plan import Choose, Run, plan, select, undecided
 from harness.scoring import Value
-from harness.selection import select
 from harness.suite import Hardware, Suite
 from harness.text import one_line
 from harness.tuning import Chooser
@@ -172,8 +171,8 @@ def run(job: Job, observe: Observe, stop: Stop) -> None:
         return
     session = store.open_session(job.folder, _header(job))
     try:
-        claims = Claims(job.folder, session.journal)
-        backlog = partial(Backlog, ledger=job.ledger, claims=claims, stop=stop, retry=job.retry, passed=observe)
+        leases = Leases(job.folder, session.journal)
+        backlog = partial(Backlog, ledger=job.ledger, leases=leases, stop=stop, retry=job.retry, passed=observe)
         # Both before anything runs: what other sessions end from here on is not to be done again.
         skips, others = (backlog([run for run in waiting if bool(run.skip) == is_skip]) for is_skip in (True, False))
         _follow(job, _skip(skips), skips, session, observe)
@@ -270,11 +269,13 @@ def _header(job: Job) -> dict[str, Any]:
         "suite_text": job.suite.document.text,
         "plan": [run.id for run in job.runs],
         "metrics": {
-            name: {"better": m.better, "unit": m.unit, "role": m.role, "summary": m.summary}
+            name: {"better": m.better, "unit": m.unit, "role": m.role, "summary": m.summary, "worst": m.worst}
             for name, m in metrics.items()
         },
         "primary": {_posed(run): next(iter(run.metrics)) for run in job.runs},
         "select": {_posed(run): run.select for run in job.runs if run.select},
+        "field": list(job.suite.field),
+        "anchors": {_posed(run): dataclasses.asdict(run.anchors) for run in job.runs if run.anchors},
         "hardware": {provenance.fingerprint(hardware): hardware},
         "environment": {provenance.fingerprint(environment): environment},
     }

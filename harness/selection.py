@@ -1,62 +1,71 @@
-"""Which runs a user means: the expressions of `--select`."""
+"""Expressions that choose methods, tasks or runs by what they are: "method=s4*,init=legs|lin"."""
 
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
-from harness.errors import BenchError, did_you_mean
-from harness.hyperparameters import plain
-from harness.plan import Run
+from harness.errors import did_you_mean
+from harness.spec import JSON
+
+Facts = dict[str, list[str]]  # what is known of a run: key -> values as text
 
 
-def select(runs: list[Run], expressions: Iterable[str]) -> list[Run]:
-    """Return the runs that match any of the expressions; all where there is none.
+@dataclass(frozen=True)
+class Selection:
+    """A comma-separated list of `key=pattern`, all of which must match.
 
-    An expression is a comma-separated list of `key=pattern`, all of which must match. A key is `run`, `family`,
-    `method`, `task`, `seed`, `trial` or a parameter's name; a pattern is a shell pattern, alternatives joined by "|".
-    The trials of a tuned method match the suite's seeds too, since its runs on these wait for them.
-
-    Raises BenchError for a malformed expression and where nothing matches.
+    A key is `method`, `task`, `family` or a parameter's name, for whole runs also `seed`, `trial` and `run`; a
+    pattern is a shell pattern, alternatives joined by "|". Numbers are compared as numbers.
     """
-    wanted = [_terms(expression) for expression in expressions]
-    if not wanted:
-        return runs
-    known = set().union(*(_facts(run) for run in runs))
-    for key in (key for terms in wanted for key, _ in terms):
-        if key not in known:
-            raise BenchError(f"--select: unknown key '{key}'{did_you_mean(key, known)}")
-    chosen = [run for run in runs if any(_matches(_facts(run), terms) for terms in wanted)]
-    if not chosen:
-        raise BenchError(f"--select matches none of the {len(runs)} runs; see them with --dry-run")
-    return chosen
+
+    terms: tuple[tuple[str, tuple[str, ...]], ...]
+
+    @classmethod
+    def parse(cls, expression: str, plain: str = "") -> Selection:
+        """Read an expression; a lone pattern is taken for that of the key `plain`, where one is given.
+
+        Raises ValueError for a malformed one.
+        """
+        if plain and "=" not in expression and "," not in expression and expression.strip():
+            expression = f"{plain}={expression}"
+        terms = []
+        for term in expression.split(","):
+            key, equals, pattern = (part.strip() for part in term.partition("="))
+            if not (key and equals and pattern):
+                raise ValueError(f"'{term.strip()}' is not of the form key=pattern, such as method=s4*,init=legs")
+            terms.append((key, tuple(pattern.split("|"))))
+        return cls(tuple(terms))
+
+    def unknown(self, known: Iterable[str]) -> str:
+        """Say which key is none of `known`; nothing where all are."""
+        known = set(known)
+        return next((f"unknown key '{key}'{did_you_mean(key, known)}" for key, _ in self.terms if key not in known), "")
+
+    def matches(self, facts: Facts) -> bool:
+        """Tell whether every term matches one of the values that its key has."""
+        return all(
+            any(_alike(fact, pattern) for fact in facts.get(key, []) for pattern in patterns)
+            for key, patterns in self.terms
+        )
 
 
-def _terms(expression: str) -> list[tuple[str, list[str]]]:
-    terms = []
-    for term in expression.split(","):
-        key, equals, pattern = (part.strip() for part in term.partition("="))
-        if not (key and equals and pattern):
-            raise BenchError(f"--select: '{term.strip()}' is not of the form key=pattern, such as method=s4*,seed=0")
-        terms.append((key, pattern.split("|")))
-    return terms
-
-
-def _facts(run: Run) -> dict[str, list[str]]:
-    facts: dict[str, list[str]] = {}
-    for params in (run.method_params, {**run.task_params, **run.recipe}):
+def facts(
+    family: str, method: str, method_params: Mapping[str, JSON], task: str, task_params: Mapping[str, JSON]
+) -> Facts:
+    """Return what is known of a method that meets a task. A parameter that both have, has both values."""
+    found: Facts = {}
+    for params in (method_params, task_params):
         for key, value in params.items():
-            facts.setdefault(key, []).append(plain(value))
-    return facts | {
-        "run": [run.id], "family": [run.family], "method": [run.method], "task": [run.task],
-        "seed": [str(run.seed), *map(str, run.fresh_seeds)], "trial": [str(run.trial)] if run.trial else [],
-    }  # fmt: skip
+            found.setdefault(key, []).append(plain(value))
+    return found | {"family": [family], "method": [method], "task": [task]}
 
 
-def _matches(facts: dict[str, list[str]], terms: list[tuple[str, list[str]]]) -> bool:
-    return all(
-        any(_alike(fact, pattern) for fact in facts.get(key, []) for pattern in patterns) for key, patterns in terms
-    )
+def plain(value: JSON) -> str:
+    """Return a value as people write it: text without quotes."""
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _alike(fact: str, pattern: str) -> bool:

@@ -39,8 +39,8 @@ class Parameter:
 def parameters(target: str) -> dict[str, Parameter]:
     """Return the parameters of a target, in order.
 
-    A function's arguments, a class's ``__init__`` arguments, or a dataclass's fields; what a class inherits from
-    another class of its module counts. Raises CatalogError where the target cannot be found or a default is not a
+    A function's arguments, a class's ``__init__`` arguments, or a dataclass's fields; what a class inherits from a
+    class of its module, or from one imported by ``from module import Class``, counts. Raises CatalogError where the target cannot be found or a default is not a
     literal of plain data.
     """
     module, attribute = _split(target)
@@ -90,9 +90,21 @@ def _of_class(definition: ast.ClassDef, module: str, target: str) -> list[Parame
     for node in definition.body:
         if isinstance(node, ast.FunctionDef) and node.name == "__init__":
             return list(_of_arguments(node.args, target, skip=1))
-    bases = [_definition(module, base.id) for base in definition.bases if isinstance(base, ast.Name)]
-    inherited = [p for base in bases if isinstance(base, ast.ClassDef) for p in _of_class(base, module, target)]
+    bases = [_base(module, base.id) for base in definition.bases if isinstance(base, ast.Name)]
+    inherited = [p for home, base in bases if isinstance(base, ast.ClassDef) for p in _of_class(base, home, target)]
     return inherited + list(_of_fields(definition, target))
+
+
+def _base(module: str, name: str) -> tuple[str, ast.FunctionDef | ast.ClassDef | None]:
+    """Return the module and the definition of a class that `module` defines or imports by its name."""
+    found = _definition(module, name)
+    for node in [] if found else _tree(module).body:
+        if isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                home = _imported_from(module, node)
+                if (alias.asname or alias.name) == name and _find(home) is not None:
+                    return _base(home, alias.name)
+    return module, found
 
 
 def _of_arguments(arguments: ast.arguments, target: str, skip: int) -> Iterator[Parameter]:
@@ -219,19 +231,24 @@ def _closure(module: str) -> frozenset[str]:
 @cache
 def _imports(module: str) -> frozenset[str]:
     """Return the names that a module imports, made absolute; `from a import b` gives both a and a.b."""
-    package = module if _file(module).name == "__init__.py" else module.rpartition(".")[0]
     names: set[str] = set()
     for node in ast.walk(_tree(module)):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            try:
-                base = importlib.util.resolve_name("." * node.level + (node.module or ""), package)
-            except ImportError as error:
-                raise CatalogError(f"{_file(module)}:{node.lineno}: {error}") from None
+            base = _imported_from(module, node)
             names.add(base)
             names.update(f"{base}.{alias.name}" for alias in node.names)
     return frozenset(names)
+
+
+def _imported_from(module: str, node: ast.ImportFrom) -> str:
+    """Return the absolute name of the module that an import statement of `module` names."""
+    package = module if _file(module).name == "__init__.py" else module.rpartition(".")[0]
+    try:
+        return importlib.util.resolve_name("." * node.level + (node.module or ""), package)
+    except ImportError as error:
+        raise CatalogError(f"{_file(module)}:{node.lineno}: {error}") from None
 
 
 @cache

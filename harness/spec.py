@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -65,13 +66,41 @@ class Method:
 
 
 @dataclass(frozen=True)
+class Anchors:
+    """What scores mean on a task: that of chance, that of a reference, and the best published, if there is one.
+
+    On the scale common to all tasks chance is 0 and the reference 1, whichever of the two is the larger number, so that
+    more is better on every task. The reference may be a method, a person or a perfect score; `source` says which, and
+    where the published number stands. Raises ValueError where the two are equal or an anchor is not finite.
+    """
+
+    chance: float
+    reference: float
+    published: float | None = None
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        given = [self.chance, self.reference, *([] if self.published is None else [self.published])]
+        if not all(map(math.isfinite, given)):
+            raise ValueError(f"anchors are finite numbers, not {given}")
+        if self.chance == self.reference:
+            raise ValueError(f"chance and reference are both {self.chance}: nothing can be measured between them")
+
+    @property
+    def better(self) -> Literal["higher", "lower"]:
+        """Which way the metric improves: from chance towards the reference."""
+        return "higher" if self.reference > self.chance else "lower"
+
+
+@dataclass(frozen=True)
 class Task:
     """A problem posed to every method of one family.
 
     `target` names a frozen dataclass; its fields are the task's parameters and its
     ``run(build, context)`` yields `Outputs`. `metrics[0]` is the primary metric, by which the task ranks.
     `datasets` names the data sets that it reads; the context hands over no other.
-    A method must claim every trait in `requires`, or the pairing is skipped with that reason.
+    A method must claim every trait in `requires`, or the pairing is skipped with that reason. `anchors` are those of
+    the primary metric, whatever the parameters; where they depend on these, the suite gives its own.
     `recipe` names those of its parameters that a method may bring along, such as the learning rate: they are how the
     problem is approached, and methods that differ in them still meet the same problem.
     """
@@ -85,6 +114,7 @@ class Task:
     requires: frozenset[str] = frozenset()
     recipe: frozenset[str] = frozenset()
     summary: str = ""
+    anchors: Anchors | None = None
 
 
 @dataclass(frozen=True)
@@ -94,7 +124,8 @@ class Metric:
     `target` names a function; its parameters are looked up by name among the values of an `Outputs`, and
     the metric is computed on every `Outputs` that holds all those without a default. `role` says how reports use it:
     "quality" ranks methods, "cost" is what a method spends, "baseline" is what a trivial rule that no
-    method takes part in scores on the same data.
+    method takes part in scores on the same data. `worst` is what a failed run counts as: 0 for an accuracy; where it is
+    None, infinitely bad, as for a time.
     """
 
     name: str
@@ -103,6 +134,7 @@ class Metric:
     unit: str = ""
     role: Literal["quality", "cost", "baseline"] = "quality"
     summary: str = ""
+    worst: float | None = None
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from harness.errors import ResultsError
 from harness.journal import Journal
 from harness.schema import SCHEMA, SCHEMA_VERSION, as_rows, as_table, difference, is_readable, lacking, upgraded
 
-JOURNAL, LOGS, REPORT, CLAIMS, CHECKPOINTS = "_journal", "_logs", "_report", "_claims", "_checkpoints"
+JOURNAL, LOGS, REPORT, LEASES, CHECKPOINTS = "_journal", "_logs", "_report", "_leases", "_checkpoints"
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def open_session(folder: Path, header: Mapping[str, Any]) -> Session:
     Raises ResultsError where the folder cannot be written.
     """
     try:
-        for part in (JOURNAL, LOGS, REPORT, CLAIMS, CHECKPOINTS):
+        for part in (JOURNAL, LOGS, REPORT, LEASES, CHECKPOINTS):
             (folder / part).mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass  # the Parquet file will have to be written here

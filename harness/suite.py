@@ -11,6 +11,7 @@ One file, no include, no inheritance, no interpolation:
       - task: delay
         params: {lag: 64}                 # fixed values
         metrics: [mse]                    # instead of the task's own; the first ranks
+        anchors: {chance: 1, reference: 0, source: a perfect copy}   # instead of the task's own
     methods:
       - s4
       - method: s4d
@@ -18,6 +19,7 @@ One file, no include, no inheritance, no interpolation:
         preset: paper                     # hyper-parameters that the plugin has from somewhere; `bench show s4d`
         recipe: {lr: 0.001}               # parameters of the tasks that the method brings along
         origin: a search of our own       # where the parameters that are given here come from
+    field: [s4, "method=s4d,init=legs"]   # what ranks over tasks refer to, so that nobody who joins moves them
     tune:                                 # instead of the defaults, for methods that declare a space:
       trials: 16                          # so many points of it, each run once for each of the seeds below,
       select: accuracy                    # the best by this metric on validation data (else by the task's first)
@@ -34,7 +36,8 @@ from typing import Any, Literal
 from harness import document, units
 from harness.document import Document, Place, describe
 from harness.errors import SuiteError, did_you_mean
-from harness.spec import JSON
+from harness.selection import Selection
+from harness.spec import JSON, Anchors
 from harness.text import NAME_RULE, is_name
 
 Device = Literal["cpu", "cuda", "auto"]
@@ -61,7 +64,8 @@ class Entry:
     place: Place
     params: dict[str, JSON] = field(default_factory=dict)
     grid: dict[str, list[JSON]] = field(default_factory=dict)
-    metrics: tuple[str, ...] = ()  # of a task
+    metrics: tuple[str, ...] = ()  # this and the next of a task
+    anchors: Anchors | None = None
     preset: str = ""  # this and the following of a method
     recipe: dict[str, JSON] = field(default_factory=dict)
     origin: str = ""
@@ -89,11 +93,15 @@ class Suite:
     seeds: tuple[int, ...]
     tasks: tuple[Entry, ...]
     methods: tuple[Entry, ...]
+    field: tuple[str, ...]  # expressions that choose the methods which ranks refer to; empty for all
     tune: Tune | None
     document: Document
 
 
-_KEYS = ("title", "description", "hardware", "time_limit", "pack", "seeds", "tasks", "methods", "tune")
+_KEYS = ("title", "description", "hardware", "time_limit", "pack", "seeds", "tasks", "methods", "field", "tune")
+
+
+_ENTRY_KEYS = {"task": ("metrics", "anchors"), "method": ("preset", "recipe", "origin")}
 
 
 def read_suite(path: Path) -> Suite:
@@ -118,6 +126,7 @@ def read_suite(path: Path) -> Suite:
         tasks=_entries(source, "task", top["tasks"]),
         methods=_entries(source, "method", top["methods"]),
         tune=_tune(source, top["tune"], seeds) if "tune" in top else None,
+        field=_field(source, top.get("field", [])),
         document=source,
     )
 
@@ -212,7 +221,7 @@ def _entries(source: Document, kind: str, part: Any) -> tuple[Entry, ...]:
 def _entry(source: Document, kind: str, item: Any, place: Place) -> Entry:
     if isinstance(item, str):
         return Entry(item, place)
-    keys = (kind, "params", "grid", *(("metrics",) if kind == "task" else ("preset", "recipe", "origin")))
+    keys = (kind, "params", "grid", *_ENTRY_KEYS[kind])
     given = source.mapping(item, keys, *place)
     if not isinstance(given.get(kind), str):
         raise source.error(f"this entry needs '{kind}': the name of a {kind}", *place)
@@ -228,7 +237,28 @@ def _entry(source: Document, kind: str, item: Any, place: Place) -> Entry:
             )
         if key in params:
             raise source.error(f"'{key}' is given both in 'params' and in 'grid'", *place, "grid", key)
-    return Entry(given[kind], (*place, kind), params, grid, _metrics(source, given, place), preset, recipe, origin)
+    return Entry(
+        name=given[kind],
+        place=(*place, kind),
+        params=params,
+        grid=grid,
+        metrics=_metrics(source, given, place),
+        anchors=_anchors(source, given, place),
+        preset=preset,
+        recipe=recipe,
+        origin=origin,
+    )
+
+
+def _field(source: Document, part: Any) -> tuple[str, ...]:
+    if not isinstance(part, list):
+        raise source.error(f"'field' has to be a list of methods, such as [s4], not {describe(part)}", "field")
+    for i, expression in enumerate(part):
+        try:
+            Selection.parse(expression if isinstance(expression, str) else "", plain="method")
+        except ValueError as error:
+            raise source.error(f"'field' names methods: {error}", "field", i) from None
+    return tuple(part)
 
 
 def _mapping(source: Document, given: dict[str, Any], key: str, place: Place) -> dict[str, Any]:
@@ -243,3 +273,22 @@ def _metrics(source: Document, given: dict[str, Any], place: Place) -> tuple[str
     if not isinstance(part, list) or not all(isinstance(name, str) for name in part):
         raise source.error(f"'metrics' has to be a list of names, not {describe(part)}", *place, "metrics")
     return tuple(part)
+
+
+def _anchors(source: Document, given: dict[str, Any], place: Place) -> Anchors | None:
+    if "anchors" not in given:
+        return None
+    here = (*place, "anchors")
+    part = source.mapping(given["anchors"], ("chance", "reference", "published", "source"), *here)
+    for key in ("chance", "reference"):
+        if key not in part:
+            raise source.error(f"anchors need '{key}': a score of the primary metric", *here)
+    for key in part.keys() - {"source"}:
+        if type(part[key]) not in (int, float):
+            raise source.error(f"'{key}' has to be a number, not {describe(part[key])}", *here, key)
+    if not isinstance(part.get("source", ""), str):
+        raise source.error(f"'source' has to be text, not {describe(part['source'])}", *here, "source")
+    try:
+        return Anchors(**part)
+    except ValueError as error:
+        raise source.error(str(error), *here) from None

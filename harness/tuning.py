@@ -1,41 +1,41 @@
 """Which trial of a tuned method is the best: by validation data alone, failures counted, the same for every method.
 
-A run's score is the best value that its metric has taken on the split "val"; a trial's is the mean over its seeds, and
-the worst there is where one of its runs has failed. The trial with the best score wins, of equal ones the first.
+A run's score is the best value that its metric has taken on the split "val"; a trial's is the mean over its seeds. A
+trial of which a run failed has none, and cannot win. The best score wins, of equal ones the first.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
 
 import pyarrow.compute as pc
 
 from harness import store
 from harness.ledger import Ledger
 from harness.plan import Run, Winner
+from harness.stats.samples import Better
 
 SPLIT = "val"
 
-Better = Literal["higher", "lower"]
+
+def run_score(status: str, values: Sequence[float], better: Better) -> float | None:
+    """Return the score of a run that ended so with these values on validation data; None where it has failed."""
+    if status != "done" or not values:
+        return None
+    return max(values) if better == "higher" else min(values)
 
 
-def worst(better: Better) -> float:
-    """Return the score of what has failed."""
-    return -math.inf if better == "higher" else math.inf
-
-
-def trial_score(scores: Sequence[float], better: Better) -> float:
+def trial_score(scores: Sequence[float | None]) -> float | None:
     """Return the score of a trial, given those of its runs."""
-    return worst(better) if worst(better) in scores else sum(scores) / len(scores)
+    known = [score for score in scores if score is not None]
+    return sum(known) / len(known) if known and len(known) == len(scores) else None
 
 
-def best_trial(scores: Mapping[int, float], better: Better) -> int:
+def best_trial(scores: Mapping[int, float | None], better: Better) -> int:
     """Return the number of the best trial, given the score of each; 0 where all have failed."""
-    number = (max if better == "higher" else min)(sorted(scores), key=lambda one: scores[one])
-    return 0 if scores[number] == worst(better) else number
+    known = {number: score for number, score in sorted(scores.items()) if score is not None}
+    return (max if better == "higher" else min)(known, key=lambda number: known[number], default=0)
 
 
 class Chooser:
@@ -53,27 +53,27 @@ class Chooser:
             return None
         if all(last.status == "skipped" for last in lasts):
             return Winner(0, lasts[0].reason)
-        metric, scores = trials[0].select, dict[int, list[float]]()
+        metric, scores = trials[0].select, dict[int, list[float | None]]()
         for run in trials:
             scores.setdefault(run.trial, []).append(self._score(run))
-        better = self._better[metric]
-        winner = best_trial({number: trial_score(found, better) for number, found in scores.items()}, better)
-        count = f"none of its {len(scores)} trials has"
-        return Winner(winner, "" if winner else f"{count} a value of '{metric}' on validation data")
+        winner = best_trial({number: trial_score(found) for number, found in scores.items()}, self._better[metric])
+        lack = f"none of its {len(scores)} trials has a value of '{metric}' on validation data"
+        return Winner(winner, "" if winner else lack)
 
-    def _score(self, run: Run) -> float:
-        last, better = self._ledger.last(run.id), self._better[run.select]
-        found = self._values.get((run.id, last.attempt, run.select)) if last.status == "done" else None
-        return worst(better) if found is None else found[better]
+    def _score(self, run: Run) -> float | None:
+        last = self._ledger.last(run.id)
+        return run_score(
+            last.status, self._values.get((run.id, last.attempt, run.select), []), self._better[run.select]
+        )
 
 
-def _validations(folder: Path) -> dict[tuple[str, int, str], dict[Better, float]]:
-    """Return the highest and the lowest value on validation data of each metric of each attempt at a trial."""
+def _validations(folder: Path) -> dict[tuple[str, int, str], list[float]]:
+    """Return the values on validation data of each metric of each attempt at a trial."""
     rows = store.read(folder).rows
     rows = rows.filter(pc.and_(pc.greater(rows["trial"], 0), pc.equal(rows["split"], SPLIT)))
-    keys = ["run", "attempt", "metric"]
-    found = rows.group_by(keys).aggregate([("value", "max"), ("value", "min")]).to_pylist()
-    return {
-        (row["run"], row["attempt"], row["metric"]): {"higher": row["value_max"], "lower": row["value_min"]}
-        for row in found
-    }
+    found: dict[tuple[str, int, str], list[float]] = {}
+    for run, attempt, metric, value in zip(
+        *(rows[name].to_pylist() for name in ("run", "attempt", "metric", "value")), strict=True
+    ):
+        found.setdefault((run, attempt, metric), []).append(value)
+    return found

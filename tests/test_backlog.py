@@ -6,8 +6,8 @@ import pytest
 
 from harness import backlog as backlog_module
 from harness.backlog import Backlog, Stop
-from harness.claims import Claims
 from harness.executors import EndedElsewhere
+from harness.leases import Leases
 from harness.ledger import Last, Ledger
 
 STATUSES = ["done", "failed", "killed", "timed-out", "out-of-memory", "diverged", "skipped"]
@@ -34,9 +34,9 @@ class Side:
         self.folder, self.session, self.stop, self.passed = folder, session, Stop(), []
         self.ledger = Ledger(folder)
         self.ledger.refresh()
-        claims = Claims(folder, session.journal)
+        leases = Leases(folder, session.journal)
         runs = [SimpleNamespace(id=run) for run in runs]
-        self.backlog = Backlog(runs, self.ledger, claims, self.stop, retry=retry, passed=self.passed.append)
+        self.backlog = Backlog(runs, self.ledger, leases, self.stop, retry=retry, passed=self.passed.append)
 
     def take(self):
         """Take the next attempt and return its run's id and its number."""
@@ -64,7 +64,7 @@ def side(folder, began, clock):
 
 @pytest.fixture
 def links(folder):
-    return lambda: sorted(path.name for path in (folder / "_claims").iterdir())
+    return lambda: sorted(path.name for path in (folder / "_leases").iterdir())
 
 
 def test_runs_come_in_order_with_their_files(side, folder):
@@ -131,9 +131,8 @@ def test_no_other_session_gets_a_run_between_its_tries(side, clock):
 
 @pytest.mark.parametrize("status", STATUSES)
 def test_run_that_was_ended_elsewhere_is_passed_over_however_it_ended(side, status, links):
-    mine, other = side("a", "b", retry=3), side("a", "b", retry=3)
+    mine, other = side("a", "b"), side("a", "b")
     assert other.take() == ("a", 1)
-    other.backlog._retry = 0
     other.end(status)
     assert mine.take() == ("b", 1)
     (event,) = mine.passed
@@ -143,14 +142,26 @@ def test_run_that_was_ended_elsewhere_is_passed_over_however_it_ended(side, stat
     assert mine.backlog.waiting == 0
 
 
+@pytest.mark.parametrize("status", STATUSES)
+def test_run_that_ended_elsewhere_by_what_may_be_luck_is_retried_where_this_session_retries(side, status):
+    mine, other = side("a", retry=1), side("a")
+    other.take()
+    other.end(status)
+    if status in ("killed", "out-of-memory"):
+        assert mine.take() == ("a", 2)
+        mine.end(status)
+        assert mine.passed == []
+    assert mine.take() is None
+
+
 def test_run_that_another_session_holds_is_looked_at_again_after_a_while(side, clock):
     mine, other = side("a", "b"), side("a")
     other.take()
     assert mine.take() == ("b", 1)
     assert mine.backlog.waiting == 1
     looked = []
-    take = mine.backlog._claims.take
-    mine.backlog._claims.take = lambda run: looked.append(run) or take(run)
+    take = mine.backlog._leases.take
+    mine.backlog._leases.take = lambda run: looked.append(run) or take(run)
     for _ in range(5):
         clock.now += backlog_module.POLL / 10
         assert mine.take() is None
@@ -183,7 +194,7 @@ def test_run_of_a_session_that_died_is_taken_over(side, clock, stored, links):
     assert mine.take() is None
     if stored:
         common = _attempt("a", attempt=1, status=stored, reason="", session="")
-        other.session.append(common, [])  # and it dies before it gives up its claim
+        other.session.append(common, [])  # and it dies before it gives up its lease
     other.die()
     clock.now += 10
     if stored:

@@ -355,7 +355,7 @@ def test_select_looks_at_the_parameters_of_method_and_task(runs):
 @pytest.mark.parametrize(
     ("expression", "message"),
     [
-        ("plain", "--select: 'plain' is not of the form key=pattern, such as method=s4*,seed=0"),
+        ("plain", "--select: 'plain' is not of the form key=pattern, such as method=s4*,init=legs"),
         ("method=", "--select: 'method=' is not of the form"),
         ("method=plain,", "--select: '' is not of the form"),
         ("metod=plain", "--select: unknown key 'metod'; did you mean 'method'?"),

@@ -11,7 +11,7 @@ from harness.results import Results
 from harness.schema import SCHEMA
 
 METRICS = {
-    "accuracy": {"better": "higher", "unit": "", "role": "quality", "summary": ""},
+    "accuracy": {"better": "higher", "unit": "", "role": "quality", "summary": "", "worst": 0.0},
     "mse": {"better": "lower", "unit": "", "role": "quality", "summary": ""},
     "seconds_per_step": {"better": "lower", "unit": "s", "role": "cost", "summary": ""},
     "chance": {"better": "higher", "unit": "", "role": "baseline", "summary": ""},
@@ -32,6 +32,7 @@ def run(method="m", values=None, *, seed=0, task="t", params=None, task_params=N
         "started_at": pd.Timestamp("2026-01-01", tz="UTC") + pd.Timedelta(minutes=next(minutes)), "environment": "e",
         "source": "source", "task_source": "task",
         "libraries": "{}", "data": "d:1", "host": "here", "session": "s1", "schema_version": 1,
+        "variant": json.dumps(params or {}, sort_keys=True), "recipe": "{}", "origin": "default", "trials": 0, "trial": 0,
     } | columns  # fmt: skip
     ends = [(key if isinstance(key, tuple) else ("test", key), value) for key, value in (values or {}).items()]
     rows = [{"split": split, "step": 9, "metric": m, "value": value, "unit": ""} for (split, m), value in ends]
@@ -281,15 +282,37 @@ def test_baseline_belongs_to_its_split():
     assert far.baselines["chance"].mean == 0.5
 
 
-def test_failures_are_counted_beside_the_score():
+def test_failures_count_as_the_worst_value_and_beside_the_score():
     found = results(
         run("a", {"accuracy": 0.5}, seed=0),
         run("a", seed=1, status="failed", reason="no luck"),
         run("a", seed=2, status="diverged", reason="nan"),
         run("b", {"accuracy": 0.4}, seed=0),
     )
-    assert [(s.method, s.failures, s.score.n) for s in board(found).standings] == [("a", 2, 1), ("b", 0, 1)]
+    best, other = board(found).standings
+    assert (best.method, best.failures, best.score.n) == ("b", 0, 1)
+    assert (other.method, other.failures, other.score.n) == ("a", 2, 3)
+    assert other.score.mean == pytest.approx(0.5 / 3)
+    assert other.values == {0: 0.5, 1: 0.0, 2: 0.0}
     assert found.counts() == {"done": 2, "failed": 1, "diverged": 1}
+
+
+def test_failure_counts_as_infinite_where_the_metric_has_no_worst_value():
+    found = results(
+        *(run("a", {"mse": 0.1}, seed=seed) for seed in (0, 1)),
+        run("a", seed=2, status="killed"),
+        seeds("b", [0.3, 0.4, 0.3], "mse"),
+        primary="mse",
+    )
+    first, last = tables.lines(board(found))
+    assert (first[1], last[1]) == ("b *", "a *")  # one failure of three may be chance
+    assert last[2] == "failed 1 of 3"
+
+
+def test_comparison_with_the_best_is_invalid_where_failure_rates_differ():
+    found = results(seeds("a", [0.5, 0.6, 0.7]), seeds("b", [0.3, 0.3]), run("b", seed=2, status="killed"))
+    assert list(board(found).incomparable) == ["b"]
+    assert "failure rates differ: 1 of 3 runs against 0 of 3" in tables.notes(board(found))[-1]
 
 
 def test_values_of_a_run_that_failed_later_do_not_count():

@@ -123,7 +123,7 @@ def test_every_ending_is_a_row_and_ends_nothing_else(toy: Bench):
     assert log.stderr == f"bench: results/s/_logs/{run}-1.log\n"
     (line,) = [line.strip() for line in done.stdout.splitlines() if line.startswith(run)]
     assert line.split(maxsplit=6) == [run, "failed", "raises", "guess", "0", "1", "ValueError: no such luck"]
-    assert "6 runs: 1 done, 2 failed, 1 skipped, 1 killed, 1 diverged\n" in done.stdout
+    assert "6 runs: 1 done, 2 failed, 1 skipped, 1 diverged, 1 killed\n" in done.stdout
 
     again = toy("run", "s.yaml")
     assert again.returncode == 1

@@ -135,6 +135,25 @@ def test_parameters_that_a_class_inherits(parameters):
     assert {name: p.default for name, p in found.items()} == {"a": 1, "b": 3, "c": 4}
 
 
+@pytest.mark.parametrize(
+    "imported",
+    [
+        "from srcpkg.base import Base",
+        "from .base import Base",
+        "from .again import Base",
+        "from .base import A as Base",
+    ],
+)
+def test_parameters_that_a_class_inherits_from_another_module(package, imported):
+    package(
+        base="class Root:\n    a: int = 1\nclass Base(Root):\n    b: int = 2\nA = 1\nclass A(Base): pass",
+        again="from srcpkg.base import Base",
+        m=f"{imported}\nclass F(Base):\n    b: int = 3\n    c: int = 4",
+    )
+    found = source.parameters("srcpkg.m:F")
+    assert {name: p.default for name, p in found.items()} == {"a": 1, "b": 3, "c": 4}
+
+
 def test_init_that_a_class_inherits(parameters):
     text = "class Base:\n    def __init__(self, a: int = 1): pass\nclass F(Base):\n    pass\n"
     assert list(parameters(text, "F")) == ["a"]

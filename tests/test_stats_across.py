@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import scipy.stats
 
+from harness.spec import Anchors
 from harness.stats import t_interval
 from harness.stats.across import Scope, intervals, iqm, mean, ranks
-from harness.stats.anchors import Anchors
+from harness.stats.anchors import normalised
 from harness.stats.pairs import improvement
 
 generator = np.random.default_rng(0)
@@ -160,11 +161,10 @@ def test_interval_over_six_tasks_covers_as_often_as_it_says(scope, n):
 
 def test_anchors_put_chance_at_0_and_the_reference_at_1():
     accuracy, error = Anchors(0.1, 0.9, 0.98), Anchors(2.0, 0.5)
-    assert accuracy.normalised([0.1, 0.9, 0.5]) == pytest.approx([0, 1, 0.5])
-    assert error.normalised([2.0, 0.5, 0.2]) == pytest.approx([0, 1, 1.2])  # better than the reference: above 1
-    assert accuracy.best == pytest.approx(1.1)
-    assert error.best is None
-    assert error.normalised(math.inf) == -math.inf
+    assert normalised([0.1, 0.9, 0.5], accuracy) == pytest.approx([0, 1, 0.5])
+    assert normalised([2.0, 0.5, 0.2], error) == pytest.approx([0, 1, 1.2])  # better than the reference: above 1
+    assert normalised(math.inf, error) == -math.inf
+    assert (accuracy.better, error.better) == ("higher", "lower")
 
 
 @pytest.mark.parametrize("anchors", [(1.0, 1.0), (math.nan, 1.0), (0.0, math.inf), (0.0, 1.0, math.nan)])

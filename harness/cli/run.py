@@ -135,7 +135,9 @@ def _print_outcome(job: Job) -> bool:
 
     results = Results.load(job.folder).only(run.id for run in job.runs)
     print_results(results, job.catalog, job.folder, job.folder / "_report")
-    bad = results.runs[~results.runs["status"].isin(["done", "skipped"])]
+    runs = results.all_runs  # a trial that diverged says what there is to know of its hyper-parameters
+    settled = runs["status"].isin(["done", "skipped"]) | ((runs["trial"] > 0) & (runs["status"] == "diverged"))
+    bad = runs[~settled]
     if not bad.empty:
         print_failures(console(), bad)
         click.echo("`bench log RUN` prints what a run has printed; the same command tries these runs again.")

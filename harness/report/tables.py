@@ -43,6 +43,13 @@ def number(interval: Interval) -> str:
     return f"{mean:{form}} ± {half_width:{'.2g' if extreme else form}}"
 
 
+def score(standing: Standing) -> str:
+    """Return a method's score; where a failed run counts as infinite there is no mean, but a count."""
+    if math.isinf(standing.score.mean):
+        return f"failed {standing.failures} of {standing.score.n}"
+    return number(standing.score)
+
+
 def cost(name: str, value: float | None) -> str:
     """Return a cost as its column shows it; "–" where it was not measured."""
     if value is None:
@@ -64,7 +71,7 @@ def lines(board: Leaderboard) -> list[list[str]]:
         [
             str(rank),
             standing.method + (" *" if several and standing.like_best else ""),
-            number(standing.score),
+            score(standing),
             str(standing.score.n),
             *(cost(name, standing.costs.get(name)) for name in _cost_columns(board)),
             *([str(standing.failures)] if _has_failures(board) else []),
@@ -77,16 +84,23 @@ def lines(board: Leaderboard) -> list[list[str]]:
 
 def title(board: Leaderboard) -> str:
     """Return the heading of a leaderboard."""
-    details = [*([board.split] if board.split != "test" else []), *([board.place] if board.place else [])]
+    details = [
+        *([board.budget] if board.budget else []),
+        *([board.split] if board.split != "test" else []),
+        *([board.place] if board.place else []),
+    ]
     return f"{board.task} ({', '.join(details)})" if details else board.task
 
 
 def notes(board: Leaderboard) -> list[str]:
-    """Return the sentences under a leaderboard: how far it separates, and its baselines."""
+    """Return the sentences under a leaderboard: how far it separates, its baselines, and what cannot be compared."""
     baselines = [
         f"Baseline {name}: {_constant(value)}; no method takes part in it." for name, value in board.baselines.items()
     ]
-    return [note for note in (board.verdict, *baselines) if note]
+    invalid = [
+        f"INVALID: {method} cannot be compared with the best: {why}." for method, why in board.incomparable.items()
+    ]
+    return [note for note in (board.verdict, *baselines, *invalid) if note]
 
 
 def print_leaderboard(console: Console, board: Leaderboard) -> None:

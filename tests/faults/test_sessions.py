@@ -40,14 +40,14 @@ def observed(faulty: Bench) -> Bench:
     return faulty
 
 
-def test_claims_of_a_session_that_is_killed(observed: Bench):
+def test_leases_of_a_session_that_is_killed(observed: Bench):
     """Two others do all of the rest, once, and then the run that the dead session had begun."""
     seeds = list(range(4))
     killed = at_work(observed, "local", "leaves-children-and-hangs", seeds=seeds)
     folder = observed.folder / "results" / "s"
     others = [observed.start("run", "s.yaml") for _ in range(2)]
     wait_until(lambda: len(stored(folder)) == 7)
-    assert all(other.poll() is None for other in others)  # they wait for the run that is claimed
+    assert all(other.poll() is None for other in others)  # they wait for the run that is leased
     killed.kill()
     killed.communicate()
     for other in others:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from bench_sequence.family import SEQUENCE_MIXER
-from harness import Dataset, Method, Metric, Task, hookimpl
+from harness import Anchors, Dataset, Method, Metric, Task, hookimpl
 
 __all__ = ["SEQUENCE_MIXER"]
 
@@ -93,6 +93,7 @@ def bench_tasks() -> Iterator[Task]:
         datasets=("digits",),
         reference="scikit-learn's copy of the UCI test set of handwritten digits, doi:10.24432/C50P49",
         summary="name a handwritten digit from its 64 pixels in reading order",
+        anchors=Anchors(chance=0.1, reference=1.0, source="one of ten at random; no error"),
     )
     yield Task(
         "listops",
@@ -102,6 +103,7 @@ def bench_tasks() -> Iterator[Task]:
         datasets=("listops",),
         reference="Nangia, Bowman 2018, arXiv:1804.06028; Tay et al. 2020, arXiv:2011.04006",
         summary="evaluate nested list operations; short expressions by default",
+        anchors=Anchors(chance=0.1, reference=1.0, source="one of ten at random; no error"),
     )
     yield Task(
         "delay",
@@ -111,6 +113,7 @@ def bench_tasks() -> Iterator[Task]:
         datasets=("delay",),
         requires=frozenset({"causal"}),
         summary="reproduce a continuous signal some steps later",
+        anchors=Anchors(chance=1.0, reference=0.0, source="a constant output; an exact copy"),
     )
 
 

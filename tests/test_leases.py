@@ -12,20 +12,20 @@ from collections import Counter
 
 import pytest
 
-from harness import claims as claims_module
 from harness import journal
-from harness.claims import Claims
+from harness import leases as leases_module
 from harness.errors import ResultsError
+from harness.leases import Leases
 
 
 @pytest.fixture
-def claims(folder, began):
-    """Return a function that begins a session and returns its claims."""
-    return lambda: Claims(folder, began(folder).journal)
+def leases(folder, began):
+    """Return a function that begins a session and returns its leases."""
+    return lambda: Leases(folder, began(folder).journal)
 
 
 def links(folder):
-    return {path.name: os.readlink(path) for path in (folder / "_claims").iterdir()}
+    return {path.name: os.readlink(path) for path in (folder / "_leases").iterdir()}
 
 
 def foreign(folder, silent, name="20260101T000000-0000000f"):
@@ -38,8 +38,8 @@ def foreign(folder, silent, name="20260101T000000-0000000f"):
     return path
 
 
-def test_run_is_claimed_by_one(claims, folder):
-    mine, other = claims(), claims()
+def test_run_is_leased_by_one(leases, folder):
+    mine, other = leases(), leases()
     assert mine.take("a")
     assert links(folder) == {"a.1": mine.journal.session}
     assert not other.take("a")
@@ -51,16 +51,16 @@ def test_run_is_claimed_by_one(claims, folder):
     other.release("never taken")
 
 
-def test_run_whose_id_begins_like_another(claims, folder):
-    mine, other = claims(), claims()
+def test_run_whose_id_begins_like_another(leases, folder):
+    mine, other = leases(), leases()
     assert mine.take("ab")
     assert other.take("a")
     mine.release("ab")
     assert set(links(folder)) == {"a.1"}
 
 
-def test_claim_of_a_dead_session_is_taken_over(claims, folder):
-    dead, mine, other = claims(), claims(), claims()
+def test_lease_of_a_dead_session_is_taken_over(leases, folder):
+    dead, mine, other = leases(), leases(), leases()
     assert dead.take("a")
     assert not mine.take("a")
     dead.journal.close()
@@ -75,8 +75,8 @@ def test_claim_of_a_dead_session_is_taken_over(claims, folder):
 
 
 @pytest.mark.parametrize("published", [True, False])
-def test_claim_of_a_session_whose_journal_is_gone_counts_no_more(claims, folder, published):
-    dead, mine = claims(), claims()
+def test_lease_of_a_session_whose_journal_is_gone_counts_no_more(leases, folder, published):
+    dead, mine = leases(), leases()
     dead.take("a")
     dead.journal.close()
     if published:
@@ -84,10 +84,10 @@ def test_claim_of_a_session_whose_journal_is_gone_counts_no_more(claims, folder,
     assert mine.take("a")
 
 
-def test_numbers_are_compared_as_numbers(claims, folder):
-    mine = claims()
+def test_numbers_are_compared_as_numbers(leases, folder):
+    mine = leases()
     for number in (2, 9, 10):
-        os.symlink("dead", folder / "_claims" / f"a.{number}")
+        os.symlink("dead", folder / "_leases" / f"a.{number}")
     assert mine.take("a")
     assert "a.11" in links(folder)
     mine.release("a")
@@ -95,10 +95,10 @@ def test_numbers_are_compared_as_numbers(claims, folder):
 
 
 @pytest.mark.parametrize("silent", [0, journal.SILENCE - 5])
-def test_session_of_another_machine_holds_its_run_until_it_is_silent(claims, folder, silent):
-    mine = claims()
+def test_session_of_another_machine_holds_its_run_until_it_is_silent(leases, folder, silent):
+    mine = leases()
     path = foreign(folder, silent)
-    os.symlink(path.stem, folder / "_claims" / "a.1")
+    os.symlink(path.stem, folder / "_leases" / "a.1")
     assert not mine.take("a")
     then = time.time() - journal.SILENCE - 1
     os.utime(path, (then, then))
@@ -106,35 +106,35 @@ def test_session_of_another_machine_holds_its_run_until_it_is_silent(claims, fol
     assert set(links(folder)) == {"a.1", "a.2"}
 
 
-def test_living_claim_below_a_dead_one_counts(claims, folder):
+def test_living_lease_below_a_dead_one_counts(leases, folder):
     """A session that was slow may have made a link whose number was given up."""
-    mine, other = claims(), claims()
-    os.symlink(other.journal.session, folder / "_claims" / "a.1")
-    os.symlink("dead", folder / "_claims" / "a.2")
+    mine, other = leases(), leases()
+    os.symlink(other.journal.session, folder / "_leases" / "a.1")
+    os.symlink("dead", folder / "_leases" / "a.2")
     assert not mine.take("a")
 
 
 @pytest.mark.parametrize("stranger", ["a", "a.", "a.x", "a.1.swp", "a.-1", ".nfs0001", "a.1~", "a.²", "a.b.1"])
-def test_file_that_is_no_claim_is_passed_over(claims, folder, stranger):
-    mine = claims()
-    (folder / "_claims" / stranger).write_text("not a link")
+def test_file_that_is_no_lease_is_passed_over(leases, folder, stranger):
+    mine = leases()
+    (folder / "_leases" / stranger).write_text("not a link")
     assert mine.take("a")
     mine.release("a")
-    assert [path.name for path in (folder / "_claims").iterdir()] == [stranger]
+    assert [path.name for path in (folder / "_leases").iterdir()] == [stranger]
 
 
-def test_file_in_the_place_of_a_claim_holds_nothing(claims, folder):
-    mine = claims()
-    (folder / "_claims" / "a.1").write_text("not a link")
+def test_file_in_the_place_of_a_lease_holds_nothing(leases, folder):
+    mine = leases()
+    (folder / "_leases" / "a.1").write_text("not a link")
     assert mine.take("a")
-    assert (folder / "_claims" / "a.2").is_symlink()
+    assert (folder / "_leases" / "a.2").is_symlink()
 
 
-def test_own_claim_goes_last(claims, folder, monkeypatch):
+def test_own_lease_goes_last(leases, folder, monkeypatch):
     """As long as it stands, nobody makes a link that this session would then remove for an old one."""
-    mine, other = claims(), claims()
+    mine, other = leases(), leases()
     for number in (1, 2):
-        os.symlink("dead", folder / "_claims" / f"a.{number}")
+        os.symlink("dead", folder / "_leases" / f"a.{number}")
     mine.take("a")
     unlink, seen = type(folder).unlink, []
 
@@ -151,21 +151,21 @@ def test_own_claim_goes_last(claims, folder, monkeypatch):
 
 
 @pytest.mark.parametrize("before", [[], ["a.1"], ["a.1", "a.2"]])
-def test_two_that_saw_different_links_do_not_both_get_the_run(claims, folder, monkeypatch, before):
+def test_two_that_saw_different_links_do_not_both_get_the_run(leases, folder, monkeypatch, before):
     """One listed the links before a third session gave them up, the other afterwards."""
-    first, second = claims(), claims()
+    first, second = leases(), leases()
     for name in before:
-        os.symlink("dead", folder / "_claims" / name)
+        os.symlink("dead", folder / "_leases" / name)
     symlink, taken = os.symlink, []
 
     def interrupted(session, link):
-        monkeypatch.setattr(claims_module.os, "symlink", symlink)
+        monkeypatch.setattr(leases_module.os, "symlink", symlink)
         for name in before:
-            (folder / "_claims" / name).unlink()
+            (folder / "_leases" / name).unlink()
         taken.append(second.take("a"))
         symlink(session, link)
 
-    monkeypatch.setattr(claims_module.os, "symlink", interrupted)
+    monkeypatch.setattr(leases_module.os, "symlink", interrupted)
     with contextlib.suppress(FileExistsError):
         taken.append(first.take("a"))
     assert taken == [True, False]
@@ -174,29 +174,29 @@ def test_two_that_saw_different_links_do_not_both_get_the_run(claims, folder, mo
     assert first.take("a")
 
 
-def test_link_that_was_made_after_others_were_given_up_is_not_taken_for_one_of_them(claims, folder, monkeypatch):
+def test_link_that_was_made_after_others_were_given_up_is_not_taken_for_one_of_them(leases, folder, monkeypatch):
     """Two sessions saw two dead links; while one was slow, the other did the run, and a third began to take it."""
-    slow, third = claims(), claims()
+    slow, third = leases(), leases()
     for name in ("a.1", "a.2"):
-        os.symlink("dead", folder / "_claims" / name)
+        os.symlink("dead", folder / "_leases" / name)
     symlink = os.symlink
 
     def interrupted(session, link):
-        monkeypatch.setattr(claims_module.os, "symlink", symlink)
+        monkeypatch.setattr(leases_module.os, "symlink", symlink)
         for name in ("a.1", "a.2"):
-            (folder / "_claims" / name).unlink()
+            (folder / "_leases" / name).unlink()
         symlink(session, link)
 
-    monkeypatch.setattr(claims_module.os, "symlink", interrupted)
+    monkeypatch.setattr(leases_module.os, "symlink", interrupted)
     assert slow.take("a")
     assert set(links(folder)) == {"a.3"}
-    os.symlink(third.journal.session, folder / "_claims" / "a.1")  # it is about to look once more, and to let go
+    os.symlink(third.journal.session, folder / "_leases" / "a.1")  # it is about to look once more, and to let go
     slow.release("a")
     assert links(folder) == {"a.1": third.journal.session}
 
 
-def test_session_that_goes_on_under_another_name_claims_under_it(claims, folder):
-    mine, other = claims(), claims()
+def test_session_that_goes_on_under_another_name_leases_under_it(leases, folder):
+    mine, other = leases(), leases()
     mine.take("a")
     mine.journal.path.unlink()  # taken for dead, and published
     mine.journal.append({"common": {}, "values": []})
@@ -205,17 +205,17 @@ def test_session_that_goes_on_under_another_name_claims_under_it(claims, folder)
     assert other.take("a")  # which is then made twice; that is the price of so long a silence
 
 
-def test_folder_that_cannot_be_written_is_named(claims, folder, monkeypatch):
-    mine = claims()
+def test_folder_that_cannot_be_written_is_named(leases, folder, monkeypatch):
+    mine = leases()
 
     def fail(*_):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "symlink", fail)
-    with pytest.raises(ResultsError, match=r"_claims/a\.1: a run cannot be claimed: .*No space left"):
+    with pytest.raises(ResultsError, match=r"_leases/a\.1: a run cannot be leased: .*No space left"):
         mine.take("a")
-    (folder / "_claims").rmdir()
-    with pytest.raises(ResultsError, match=r"_claims: cannot be read: "):
+    (folder / "_leases").rmdir()
+    with pytest.raises(ResultsError, match=r"_leases: cannot be read: "):
         mine.take("a")
 
 
@@ -223,18 +223,18 @@ WORKER = """
 import os, random, sys, time
 from pathlib import Path
 from harness import journal
-from harness.claims import Claims
+from harness.leases import Leases
 from harness.store import open_session
 
 folder, seed, rounds = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 drawn, held = random.Random(seed), folder.parent.parent / "held"
 session = open_session(folder, {})
-claims = Claims(folder, session.journal)
+leases = Leases(folder, session.journal)
 print("ready", flush=True)
 sys.stdin.readline()
 for _ in range(rounds):
     run = drawn.choice("abc")
-    if not claims.take(run):
+    if not leases.take(run):
         continue
     try:
         os.symlink(session.journal.session, held / run)
@@ -248,20 +248,20 @@ for _ in range(rounds):
     if os.readlink(held / run) != session.journal.session:
         print("somebody else got", run, flush=True)
     (held / run).unlink()
-    claims.release(run)
+    leases.release(run)
     print("had", run, flush=True)
 print("end", flush=True)
 """
 ONCE = """
 import sys
 from pathlib import Path
-from harness.claims import Claims
+from harness.leases import Leases
 from harness.store import open_session
 session = open_session(Path(sys.argv[1]), {})
-claims = Claims(Path(sys.argv[1]), session.journal)
+leases = Leases(Path(sys.argv[1]), session.journal)
 print("ready", flush=True)
 sys.stdin.readline()
-print(*[run for run in sys.argv[2].split() if claims.take(run)], flush=True)
+print(*[run for run in sys.argv[2].split() if leases.take(run)], flush=True)
 sys.stdin.readline()
 """
 
@@ -292,14 +292,14 @@ def go(processes):
         process.stdin.flush()
 
 
-@pytest.mark.parametrize("left", ["nothing", "claims of the dead"])
-def test_each_run_is_claimed_by_exactly_one_of_several_processes(claims, folder, start, left):
+@pytest.mark.parametrize("left", ["nothing", "leases of the dead"])
+def test_each_run_is_leased_by_exactly_one_of_several_processes(leases, folder, start, left):
     runs = [f"{number:03x}" for number in range(300)]
-    dead = claims()
+    dead = leases()
     if left != "nothing":
         for number, run in enumerate(runs):
             for generation in range(1, 1 + number % 3):
-                os.symlink(dead.journal.session, folder / "_claims" / f"{run}.{generation}")
+                os.symlink(dead.journal.session, folder / "_leases" / f"{run}.{generation}")
     dead.journal.close()
     processes = [start(ONCE, folder, " ".join(runs)) for _ in range(4)]
     go(processes)
@@ -308,7 +308,7 @@ def test_each_run_is_claimed_by_exactly_one_of_several_processes(claims, folder,
 
 
 @pytest.mark.slow
-def test_claims_exclude_each_other_while_sessions_come_and_go(folder, start, tmp_path):
+def test_leases_exclude_each_other_while_sessions_come_and_go(folder, start, tmp_path):
     """Taking and giving up as fast as can be, with sessions that are killed in the middle of either."""
     drawn, said = random.Random(0), []
     (tmp_path / "held").mkdir()

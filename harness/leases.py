@@ -1,7 +1,7 @@
 """Who does which run, where several sessions share a results folder.
 
-A claim is a symbolic link ``_claims/<run>.<n>`` that points at a session's name: making it is atomic on every file
-system, and it never stands half written. A claim counts while its session lives. To take over the run of a session
+A lease is a symbolic link ``_leases/<run>.<n>`` that points at a session's name: making it is atomic on every file
+system, and it never stands half written. A lease counts while its session lives. To take over the run of a session
 that died, make the link with the next number: of several that try, one succeeds. Who has made a link looks once more:
 while others gave theirs up, two may have made different ones, and then both let go and try again later.
 """
@@ -19,25 +19,25 @@ from harness.journal import Journal
 
 
 @dataclass
-class Claims:
-    """The claims of one session."""
+class Leases:
+    """The leases of one session."""
 
     folder: Path
     journal: Journal
     _links: dict[str, Path] = field(default_factory=dict)  # of the runs that this session holds
 
     def take(self, run: str) -> bool:
-        """Claim a run; False where a session that lives has it. Raises ResultsError where that cannot be written."""
+        """Lease a run; False where a session that lives has it. Raises ResultsError where that cannot be written."""
         links = self._found(run)
         if any(map(self._is_held, links)):
             return False
-        link = self.folder / store.CLAIMS / f"{run}.{1 + _number(links[-1]) if links else 1}"
+        link = self.folder / store.LEASES / f"{run}.{1 + _number(links[-1]) if links else 1}"
         try:
             os.symlink(self.journal.session, link)
         except FileExistsError:
             return False
         except OSError as error:
-            raise ResultsError(f"{link}: a run cannot be claimed: {error}") from error
+            raise ResultsError(f"{link}: a run cannot be leased: {error}") from error
         if any(self._is_held(other) for other in self._found(run) if other != link):
             link.unlink()
             return False
@@ -58,7 +58,7 @@ class Claims:
 
     def _found(self, run: str) -> list[Path]:
         """Return the links of a run, the one with the highest number last."""
-        folder = self.folder / store.CLAIMS
+        folder = self.folder / store.LEASES
         try:
             names = [name for name in os.listdir(folder) if name.startswith(f"{run}.")]
         except OSError as error:

@@ -1,0 +1,20 @@
+"""Everything stored about a suite, and the only place that groups, ranks and compares.
+
+| module | what it answers |
+|---|---|
+| `newest` | which of the stored attempts count? |
+| `labels` | what are methods and tasks called? |
+| `scores` | what did every method score, failures included? |
+| `leaderboard` | who is best on one task, and who cannot be told from it? |
+| `searches` | how were methods tuned, and how far did that get them? |
+| `overview` | who is best over all tasks? |
+| `results` | the results of one suite, from which all of these are had |
+"""
+
+from harness.results.leaderboard import Leaderboard, Standing
+from harness.results.overview import Overall, Overview, Pair
+from harness.results.results import Results
+from harness.results.scores import Scores
+from harness.results.searches import Search, Trial
+
+__all__ = ["Leaderboard", "Overall", "Overview", "Pair", "Results", "Scores", "Search", "Standing", "Trial"]
