@@ -40,8 +40,8 @@ def parameters(target: str) -> dict[str, Parameter]:
     """Return the parameters of a target, in order.
 
     A function's arguments, a class's ``__init__`` arguments, or a dataclass's fields; what a class inherits from a
-    class of its module, or from one imported by ``from module import Class``, counts. Raises CatalogError where the target cannot be found or a default is not a
-    literal of plain data.
+    class of its module, or from one imported by ``from module import Class``, counts. Raises CatalogError where the
+    target cannot be found or a default is not a literal of plain data.
     """
     module, attribute = _split(target)
     definition = _definition(module, attribute)
