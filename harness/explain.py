@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import provenance, schema, store
+from harness.ledger import is_settled
 from harness.plan import Run
 
 _COLUMNS = [
@@ -40,6 +41,8 @@ class Explainer:
             return f"up to date: done on {row['started_at']:%Y-%m-%d %H:%M} UTC, attempt {row['attempt']}"
         if row["status"] == "skipped":
             return f"up to date: skipped: {row['reason']}"
+        if is_settled(row["status"], is_trial=run.trial > 0):
+            return f"up to date: such are its hyper-parameters: {row['status']}: {row['reason']}"
         return f"attempt {row['attempt']} did not succeed: {row['status']}: {row['reason']}"
 
     def _why_new(self, run: Run) -> str:

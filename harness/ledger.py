@@ -23,6 +23,11 @@ NEVER = Last(0, "")
 _COLUMNS = ["run", "attempt", "status", "reason", "started_at", "session"]
 
 
+def is_settled(status: str, *, is_trial: bool) -> bool:
+    """Tell whether a run that ended so is not to be tried again; a trial that diverged says all there is to know."""
+    return status in ("done", "skipped") or (is_trial and status == "diverged")
+
+
 @dataclass
 class Ledger:
     """The last attempt of every run that is stored in `folder`, and what there cannot be read, as of `refresh`.

@@ -23,7 +23,7 @@ from harness.catalog import Catalog
 from harness.errors import DeviceError
 from harness.executors import Ended, Event, Executor, Setting, Started
 from harness.leases import Leases
-from harness.ledger import Ledger
+from harness.ledger import Ledger, is_settled
 from harness.plan import Choose, Run, plan, select, undecided
 from harness.scoring import Value
 from harness.suite import Hardware, Suite
@@ -80,17 +80,12 @@ class Job:
     def left(self) -> list[Run]:
         """Return the runs that are not done: those never run, and those whose last attempt did not succeed."""
         self.ledger.refresh()
-        return [run for run in self.runs if not is_settled(run, self.ledger.last(run.id).status)]
+        return [run for run in self.runs if not is_settled(self.ledger.last(run.id).status, is_trial=run.trial > 0)]
 
     def waiting(self) -> list[Run]:
         """Return the runs to do now: those that are left, but what trials have chosen not while a trial waits."""
         left = [run for run in self.left() if run.id not in self.tried]
         return [run for run in left if not run.trials] if any(run.trial for run in left) else left
-
-
-def is_settled(run: Run, status: str) -> bool:
-    """Tell whether a run that ended so is not to be tried again; a trial that diverged says all there is to know."""
-    return status in ("done", "skipped") or (status == "diverged" and run.trial > 0)
 
 
 def waves(job: Job) -> Iterator[Job]:

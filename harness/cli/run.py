@@ -130,14 +130,15 @@ def _heeding(stop: Stop) -> Iterator[None]:
 
 def _print_outcome(job: Job) -> bool:
     """Print leaderboards and a table of what did not succeed; return whether anything did not."""
+    from harness.ledger import is_settled
     from harness.report.tables import print_failures
     from harness.results import Results
 
     results = Results.load(job.folder).only(run.id for run in job.runs)
     print_results(results, job.catalog, job.folder, job.folder / "_report")
-    runs = results.all_runs  # a trial that diverged says what there is to know of its hyper-parameters
-    settled = runs["status"].isin(["done", "skipped"]) | ((runs["trial"] > 0) & (runs["status"] == "diverged"))
-    bad = runs[~settled]
+    runs = results.all_runs
+    ends = zip(runs["status"], runs["trial"], strict=True)
+    bad = runs[[not is_settled(status, is_trial=trial > 0) for status, trial in ends]]
     if not bad.empty:
         print_failures(console(), bad)
         click.echo("`bench log RUN` prints what a run has printed; the same command tries these runs again.")

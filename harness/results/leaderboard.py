@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from harness.results.scores import Scores
+from harness.results.searches import Search
 from harness.spec import Anchors
 from harness.stats import FEW_SEEDS, Interval, holm, paired_p, t_interval
 from harness.stats.samples import Better
@@ -57,6 +58,7 @@ class Leaderboard:
     anchors: Anchors | None = None
     trials: int = 0
     budget: str = ""
+    searches: Mapping[str, Search] = field(default_factory=dict)  # method -> how it was tuned
 
     @property
     def like_best(self) -> list[str]:

@@ -170,8 +170,15 @@ class Results:
             family=scores.family,
             anchors=scores.anchors,
             trials=scores.trials,
+            searches=self._searches(scores),
             budget=_budget(scores.trials) if (self.runs["trials"] > 0).any() else "",
         )
+
+    def _searches(self, scores: Scores) -> dict[str, Search]:
+        """Return how the methods of a leaderboard were tuned."""
+        where = scores.task, scores.hardware, scores.device
+        found = self.searches if scores.trials else []
+        return {one.method: one for one in found if (one.task, one.hardware, one.device) == where}
 
     def _costs(self, told: pd.DataFrame) -> dict[str, dict[str, float]]:
         """Return the mean of each cost over seeds, by method."""

@@ -7,8 +7,21 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from harness import Build, Choice, Context, Family, LogUniform, Method, Metric, Outputs, Preset, Space, Task, Uniform
-from harness import hookimpl
+from harness import (
+    Build,
+    Choice,
+    Context,
+    Family,
+    LogUniform,
+    Method,
+    Metric,
+    Outputs,
+    Preset,
+    Space,
+    Task,
+    Uniform,
+    hookimpl,
+)
 
 DIAL = Family("dial", "(**params) -> float")
 
