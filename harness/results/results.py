@@ -176,9 +176,8 @@ class Results:
 
     def _searches(self, scores: Scores) -> dict[str, Search]:
         """Return how the methods of a leaderboard were tuned."""
-        where = scores.task, scores.hardware, scores.device
-        found = self.searches if scores.trials else []
-        return {one.method: one for one in found if (one.task, one.hardware, one.device) == where}
+        where = scores.task, scores.hardware, scores.device, scores.trials
+        return {one.method: one for one in self.searches if where == (one.task, one.hardware, one.device, one.budget)}
 
     def _costs(self, told: pd.DataFrame) -> dict[str, dict[str, float]]:
         """Return the mean of each cost over seeds, by method."""

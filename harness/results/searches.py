@@ -47,10 +47,15 @@ class Search:
     metric: str
     better: Better
     seeds: tuple[int, ...]  # of the trials
-    trials: tuple[Trial, ...]
+    trials: tuple[Trial, ...]  # as many as the budget is
     winner: int
     fresh: Interval | None
     worst: float
+
+    @property
+    def budget(self) -> int:
+        """How many trials there were."""
+        return len(self.trials)
 
     @property
     def selected(self) -> float | None:
@@ -72,7 +77,7 @@ class Search:
 def searches(
     runs: pd.DataFrame, rows: pd.DataFrame, select: Mapping[str, str], metrics: Mapping[str, Mapping[str, Any]]
 ) -> list[Search]:
-    """Return a search for each method that was tuned on a task.
+    """Return a search for each method that was tuned on a task, and for each budget where there are several.
 
     Args:
         runs: the runs that count, trials included; `rows` are their values.
@@ -87,9 +92,11 @@ def searches(
     by_cell: dict[Any, pd.DataFrame] = dict(list(finals.groupby(SEARCH, sort=False)))
     found = []
     for key, group in trials.groupby(SEARCH, sort=False):
-        first, final = group.iloc[0], by_cell[key] if key in by_cell else finals.iloc[:0]
-        metric = select[f"{first['task']} {first['task_params']}"]
-        found.append(_search(group, final, of.get(metric, {}), metric, metrics[metric]))
+        metric = select[f"{group.iloc[0]['task']} {group.iloc[0]['task_params']}"]
+        final = by_cell[key] if key in by_cell else finals.iloc[:0]
+        for budget in sorted(set(final["trials"])) or [group["trial"].max()]:
+            drawn, chosen = group[group["trial"] <= budget], final[final["trials"] == budget]
+            found.append(_search(drawn, chosen, of.get(metric, {}), metric, metrics[metric]))
     return found
 
 
@@ -101,8 +108,6 @@ def _search(
     described: Mapping[str, Any],
 ) -> Search:
     better: Better = described["better"]
-    if not finals.empty:  # there may be trials of a larger budget too
-        group = group[group["trial"] <= finals["trials"].max()]
     scores = {
         run: run_score(status, values.get(run, []), better)
         for run, status in zip(group["run"], group["status"], strict=True)
