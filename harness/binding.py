@@ -53,7 +53,7 @@ def bind_recipe(suite: Suite, entry: Entry, task: Task, chosen: Mapping[str, JSO
         place = (*entry.place[:2], "recipe", name)
         if name not in known:
             hint = did_you_mean(name, known) if known else "; it leaves them none"
-            whose = f"the preset '{entry.preset}' does not fit: " if name not in entry.recipe else ""
+            whose = "its preset does not fit: " if name not in entry.recipe else ""
             message = f"{whose}task '{task.name}' leaves its methods no parameter '{name}'{hint}"
             raise suite.document.error(message, *place)
         try:

@@ -100,8 +100,7 @@ def _published(item: Any) -> dict[str, Any]:
     presets = {}
     for preset in item.presets:
         recipe = [labelled("recipe:", preset.recipe)] if preset.recipe else []
-        name = f"{preset.name} for {preset.task}" if preset.task else preset.name
-        presets[name] = "; ".join([labelled(f"{preset.source}:", preset.params), *recipe])
+        presets[preset.name] = "; ".join([labelled(f"{preset.source}:", preset.params), *recipe])
     space = item.space
     ranges = {} if space is None else {**space.params, **{f"recipe {name}": one for name, one in space.recipe.items()}}
     source = {"source": space.source} if space and space.source else {}

@@ -53,17 +53,18 @@ class Setup:
 def set_up(suite: Suite, contender: Contender, task: Task) -> Setup:
     """Return a method on a task. Raises SuiteError, with file and line, for an unknown preset and what does not fit."""
     entry, method = contender.entry, contender.method
-    preset, skip = _preset(suite, entry, method, task)
+    preset = _preset(suite, entry, method, task)
     params = bind(suite, "method", entry, contender.known, {**preset.params, **contender.chosen})
     recipe = bind_recipe(suite, entry, task, {**preset.recipe, **entry.recipe})
     ranges = _ranges(suite, contender, task)
     given = {**contender.chosen, **{f"recipe.{name}": value for name, value in entry.recipe.items()}}
     base = bind(suite, "method", entry, contender.known, contender.chosen)
     variant = {**base, **{name: value for name, value in given.items() if name.startswith("recipe.")}}
-    if entry.preset or ranges:
-        variant[HYPER] = entry.preset or "tuned"
-    words = {**({"preset": entry.preset} if entry.preset else {}), **contender.chosen, **entry.recipe}
-    return Setup(labelled(method.name, words), params, recipe, variant, _origin(entry, preset, given), ranges, skip)
+    if entry.presets or ranges:
+        names = [f"{task}: {name}" if task else name for task, name in entry.presets.items()]
+        variant[HYPER] = ", ".join(names) or "tuned"
+    words = {**({"preset": preset.name} if preset.name else {}), **contender.chosen, **entry.recipe}
+    return Setup(labelled(method.name, words), params, recipe, variant, _origin(entry, preset, given), ranges)
 
 
 def drawn(suite: Suite, contender: Contender, task: Task, setup: Setup, count: int) -> list[Setup]:
@@ -89,26 +90,24 @@ def _at(suite: Suite, contender: Contender, task: Task, setup: Setup, point: Map
     )
 
 
-def _preset(suite: Suite, entry: Entry, method: Method, task: Task) -> tuple[Preset, str]:
-    """Return the preset that an entry asks for on a task, and why the two are not run where it has none there."""
-    if not entry.preset:
-        return Preset("", ""), ""
-    named = [preset for preset in method.presets if preset.name == entry.preset]
-    if not named:
-        names = dict.fromkeys(preset.name for preset in method.presets)
-        hint = did_you_mean(entry.preset, names) if names else "; it has none"
-        message = f"method '{method.name}' has no preset '{entry.preset}'{hint}"
-        raise suite.document.error(message, *entry.place[:2], "preset")
-    fitting = [preset for preset in named if preset.task == task.name] or [p for p in named if not p.task]
-    if fitting:
-        return fitting[0], ""
-    return Preset("", ""), f"the preset '{entry.preset}' is for {', '.join(preset.task for preset in named)}"
+def _preset(suite: Suite, entry: Entry, method: Method, task: Task) -> Preset:
+    """Return the preset that an entry asks for on a task; an empty one where it asks for none."""
+    key = task.name if task.name in entry.presets else ""
+    if key not in entry.presets:
+        return Preset("", "")
+    found = {preset.name: preset for preset in method.presets}
+    name = entry.presets[key]
+    if name not in found:
+        hint = did_you_mean(name, found) if found else "; it has none"
+        message = f"method '{method.name}' has no preset '{name}'{hint}"
+        raise suite.document.error(message, *entry.place[:2], "preset", *([key] if key else []))
+    return found[name]
 
 
 def _ranges(suite: Suite, contender: Contender, task: Task) -> dict[tuple[str, str], Range]:
     """Return what is to be tuned: of the method's space what the suite leaves open, nothing where it does not tune."""
     entry, space = contender.entry, contender.method.space
-    if suite.tune is None or space is None or entry.preset:
+    if suite.tune is None or space is None or entry.presets:
         return {}
     if unknown := space.params.keys() - contender.known.keys():
         raise CatalogError(f"method '{entry.name}' declares a space of '{min(unknown)}', which is no parameter of it")

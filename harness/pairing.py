@@ -44,6 +44,7 @@ def pairs(suite: Suite, catalog: Catalog) -> list[Pair]:
     tasks = [posed for entry in suite.tasks for posed in _posed(suite, catalog, entry)]
     contenders = [contender for entry in suite.methods for contender in _contenders(suite, catalog, entry)]
     _check_pairing(suite, catalog)
+    _check_presets(suite)
     found = []
     for posed, contender in itertools.product(tasks, contenders):
         if posed.task.family == contender.method.family:
@@ -51,7 +52,6 @@ def pairs(suite: Suite, catalog: Catalog) -> list[Pair]:
             count = suite.tune.trials if suite.tune and setup.ranges else 0
             points = drawn(suite, contender, posed.task, setup, count) if count else []
             found.append(Pair(contender, posed, setup, points))
-    _check_presets(suite, found)
     _check_tuning(suite, catalog, found)
     return found
 
@@ -117,12 +117,13 @@ def _check_pairing(suite: Suite, catalog: Catalog) -> None:
                 )
 
 
-def _check_presets(suite: Suite, pairs: list[Pair]) -> None:
-    """Raise SuiteError for a preset that is for none of the tasks that its method meets."""
+def _check_presets(suite: Suite) -> None:
+    """Raise SuiteError for a preset that is given for no task of the suite."""
+    tasks = {entry.name for entry in suite.tasks}
     for entry in suite.methods:
-        skips = [pair.setup.skip for pair in pairs if pair.contender.entry is entry]
-        if all(skips):
-            raise suite.document.error(f"{skips[0]}, and none of these is in the suite", *entry.place[:2], "preset")
+        for task in (task for task in entry.presets if task and task not in tasks):
+            hint = did_you_mean(task, tasks)
+            raise suite.document.error(f"the suite has no task '{task}'{hint}", *entry.place[:2], "preset", task)
 
 
 def _check_tuning(suite: Suite, catalog: Catalog, pairs: list[Pair]) -> None:

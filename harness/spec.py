@@ -35,15 +35,14 @@ class Preset:
     """Hyper-parameters that somebody has published for a method.
 
     `params` are parameters of the method; `recipe` are parameters of the task that come along, as the task allows (see
-    `Task.recipe`). `task` names the only task that they are for; empty for any. `source` says where they stand: the
-    paper with its table, or the authors' file.
+    `Task.recipe`). `source` says where they stand: the paper with its table, or the authors' file. Where there are some
+    for each of several tasks, each has a preset, and a suite says which task gets which.
     """
 
     name: str
     source: str
     params: Mapping[str, JSON] = field(default_factory=lambda: MappingProxyType({}))
     recipe: Mapping[str, JSON] = field(default_factory=lambda: MappingProxyType({}))
-    task: str = ""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,8 @@ One file, no include, no inheritance, no interpolation:
       - s4
       - method: s4d
         grid: {init: [legs, lin]}         # every combination of these
-        preset: paper                     # hyper-parameters that the plugin has from somewhere; `bench show s4d`
+        preset: lra-image                 # published hyper-parameters, see `bench show s4d`; or, for each task its own,
+                                          # {digits: lra-image}: tasks that are not named get the defaults
         recipe: {lr: 0.001}               # parameters of the tasks that the method brings along
         origin: a search of our own       # where the parameters that are given here come from
     field: [s4, "method=s4d,init=legs"]   # what ranks over tasks refer to, so that nobody who joins moves them
@@ -66,7 +67,7 @@ class Entry:
     grid: dict[str, list[JSON]] = field(default_factory=dict)
     metrics: tuple[str, ...] = ()  # this and the next of a task
     anchors: Anchors | None = None
-    preset: str = ""  # this and the following of a method
+    presets: dict[str, str] = field(default_factory=dict)  # task -> preset, "" for all; this and the next of a method
     recipe: dict[str, JSON] = field(default_factory=dict)
     origin: str = ""
 
@@ -226,8 +227,8 @@ def _entry(source: Document, kind: str, item: Any, place: Place) -> Entry:
     if not isinstance(given.get(kind), str):
         raise source.error(f"this entry needs '{kind}': the name of a {kind}", *place)
     params, recipe = (_mapping(source, given, key, place) for key in ("params", "recipe"))
-    preset, origin = (_text(source, given, key, *place) for key in ("preset", "origin"))
-    if preset and origin:
+    presets, origin = _presets(source, given.get("preset", {}), place), _text(source, given, "origin", *place)
+    if presets and origin:
         raise source.error("a preset says itself where it comes from; leave 'origin' out", *place, "origin")
     grid = _mapping(source, given, "grid", place)
     for key, values in grid.items():
@@ -244,7 +245,7 @@ def _entry(source: Document, kind: str, item: Any, place: Place) -> Entry:
         grid=grid,
         metrics=_metrics(source, given, place),
         anchors=_anchors(source, given, place),
-        preset=preset,
+        presets=presets,
         recipe=recipe,
         origin=origin,
     )
@@ -259,6 +260,15 @@ def _field(source: Document, part: Any) -> tuple[str, ...]:
         except ValueError as error:
             raise source.error(f"'field' names methods: {error}", "field", i) from None
     return tuple(part)
+
+
+def _presets(source: Document, part: Any, place: Place) -> dict[str, str]:
+    if isinstance(part, str):
+        return {"": part}
+    if not isinstance(part, dict) or not all(isinstance(name, str) for name in part.values()):
+        message = f"'preset' has to be a name, or a mapping of tasks to names, not {describe(part)}"
+        raise source.error(message, *place, "preset")
+    return part
 
 
 def _mapping(source: Document, given: dict[str, Any], key: str, place: Place) -> dict[str, Any]:

@@ -9,8 +9,7 @@ import pytest
 from harness import source
 from harness.catalog import Catalog, Plugin
 from harness.errors import BenchError, SuiteError
-from harness.plan import plan
-from harness.selection import select
+from harness.plan import plan, select
 from harness.spec import Dataset, Family, Method, Metric, Task
 from harness.suite import read_suite
 

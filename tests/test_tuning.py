@@ -206,9 +206,14 @@ BAD = {
         "s.yaml:4: method 'dial' has no preset 'papre'; did you mean 'paper'?",
     ),
     "preset for another task": (
-        "tasks: [aim-again]\nmethods:\n  - method: dial\n    preset: paper\n",
-        "s.yaml:4: the preset 'paper' is for aim, and none of these is in the suite",
+        HEAD + "  - method: dial\n    preset:\n      aim-agian: paper\n",
+        "s.yaml:5: the suite has no task 'aim-agian'",
     ),
+    "preset that the task does not leave": (
+        "tasks: [aim-again]\nmethods:\n  - method: dial\n    preset: paper\n",
+        "s.yaml:3: its preset does not fit: task 'aim-again' leaves its methods no parameter 'lr'; it leaves them none",
+    ),
+    "presets": (HEAD + "  - method: dial\n    preset: [paper]\n", "s.yaml:4: 'preset' has to be a name, or a mapping"),
     "recipe": (
         HEAD + "  - method: dial\n    recipe: {seconds: 1}\n",
         "s.yaml:4: task 'aim' leaves its methods no parameter 'seconds'",
@@ -238,7 +243,7 @@ def test_bad_suite(tmp_path, plugin, monkeypatch, name):
 
 def test_show_tells_presets_and_space(dials):
     shown = dials("show", "dial").stdout
-    assert "    paper for aim: Nobody 2026, Table 1: turn=0.5; recipe: lr=0.2\n" in shown
+    assert "    paper: Nobody 2026, Table 1: turn=0.5; recipe: lr=0.2\n" in shown
     assert (
         "    turn: Uniform(low=0, high=2)\n    recipe lr: LogUniform(low=0.01, high=1)\n    source: nobody\n" in shown
     )
@@ -249,7 +254,7 @@ def test_origins_without_tuning(dials):
 tasks: [aim, aim-again]
 methods:
   - fixed
-  - {method: dial, preset: paper}
+  - {method: dial, preset: {aim: paper}}
   - {method: dial, preset: authors, params: {scale: 2.0}}
   - {method: broken, params: {turn: 0.5}}
   - {method: wild, params: {turn: 0.5}, origin: a search of ours}
@@ -260,7 +265,7 @@ methods:
     assert found == {
         *(("fixed", task, "default") for task in ("aim", "aim-again")),
         ("dial", "aim", "paper: Nobody 2026, Table 1"),
-        ("dial", "aim-again", "the preset 'paper' is for aim"),
+        ("dial", "aim-again", "default"),
         *(("dial", task, "authors: their dial.yaml; changed: scale") for task in ("aim", "aim-again")),
         *(("broken", task, "suite") for task in ("aim", "aim-again")),
         *(("wild", task, "a search of ours") for task in ("aim", "aim-again")),

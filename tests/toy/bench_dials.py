@@ -69,7 +69,7 @@ class Aim:
 def bench_methods():
     turn = Space(params={"turn": Uniform(0, 2)}, recipe={"lr": LogUniform(0.01, 1)}, source="nobody")
     presets = (
-        Preset("paper", "Nobody 2026, Table 1", params={"turn": 0.5}, recipe={"lr": 0.2}, task="aim"),
+        Preset("paper", "Nobody 2026, Table 1", params={"turn": 0.5}, recipe={"lr": 0.2}),
         Preset("authors", "their dial.yaml", params={"turn": 0.25}),
     )
     yield Method("dial", DIAL, "bench_dials:dial", reference="", presets=presets, space=turn)
