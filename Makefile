@@ -34,7 +34,7 @@ format: install
 
 # Take the installed versions as the new lock; build tags such as +cpu differ between machines and are left out.
 lock:
-	$(BIN)/python -m pip freeze --exclude-editable --exclude bench-harness --exclude bench-sequence \
+	$(BIN)/python -m pip freeze --exclude-editable | grep -v '^bench-' \
 	  | sed 's/+[a-z0-9.]*$$//' > requirements.lock
 
 clean:

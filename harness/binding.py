@@ -24,7 +24,7 @@ def bind(
     """
 
     def fail(message: str, name: str) -> Exception:
-        return suite.document.error(message, *entry.place[:2], "grid" if name in entry.grid else "params", name)
+        return suite.document.error(message, *entry.place[:-1], "grid" if name in entry.grid else "params", name)
 
     bound = {}
     for name in chosen:

@@ -171,6 +171,8 @@ def _names(kind: str, name: str, item: Any) -> Iterator[tuple[str, str]]:
     """Yield the names that a contribution brings, with what each is. A section's is a heading, which is free text."""
     if kind != "sections":
         yield "name", name
+    if kind == "datasets":
+        yield from (("file", file.name) for form in item.sources for file in form)
     if kind in ("methods", "tasks"):
         yield "family", item.family.name
         traits = item.traits if kind == "methods" else item.requires

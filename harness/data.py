@@ -106,6 +106,8 @@ def _made(name: str, target: str, params: Mapping[str, JSON]) -> dict[str, np.nd
     module, _, attribute = target.partition(":")
     try:
         arrays: Any = getattr(importlib.import_module(module), attribute)(**params)
+    except DataError as error:
+        raise DataError(f"data set '{name}' cannot be made: {error}") from error
     except Exception as error:
         raise DataError(f"data set '{name}' cannot be made: {type(error).__name__}: {error}") from error
     if not isinstance(arrays, dict):

@@ -79,6 +79,11 @@ def read(path: Path) -> Document:
         raise SuiteError("no such file", path=path) from None
     except (OSError, UnicodeDecodeError) as error:
         raise SuiteError(f"cannot be read: {error}", path=path) from None
+    return parse(text, path)
+
+
+def parse(text: str, path: Path) -> Document:
+    """Read the text of a YAML file, whose path errors name. Raises SuiteError for whatever is wrong with it."""
     lines: dict[Place, int] = {}
     try:
         _check_plain(text, path)

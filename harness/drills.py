@@ -14,9 +14,11 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness import store
 from harness.aftermath import Stored, stored, survivors, wait_until
 
 if TYPE_CHECKING:
@@ -220,6 +222,32 @@ def drill_sessions_at_once(bench: Bench, executor: str) -> None:
         assert "12 runs: 6 done, 6 failed, 0 skipped" in output
     assert [one.attempt for one in _all(bench)] == [1] * 12
     check_nothing_is_left(bench)
+
+
+def drill_alone(bench: Bench, executor: str) -> None:
+    """A run that is to be alone meets no other on its machine, of its own session or of others; all get their turn."""
+    tasks = [{"task": name, "params": {"pause": 0.03}} for name in ("fault-drill", "fault-drill-alone")]
+    for suite in ("s", "others"):
+        bench.write(f"{suite}.yaml", json.dumps({"tasks": tasks, "methods": ["fault"], "seeds": [0, 1, 2], "pack": 2}))
+    sessions = [bench.start("run", f"{suite}.yaml", "--executor", executor) for suite in ("s", "others")]
+    for session in sessions:
+        output, errors = session.communicate(timeout=240)
+        assert session.returncode == 0, output + errors
+    spans = [span for suite in ("s", "others") for span in _spans(bench.folder / "results" / suite)]
+    assert [is_alone for is_alone, _, _ in spans].count(True) == 6
+    for is_alone, start, end in spans:
+        met = [other for other in spans if other[1] < end and start < other[2]]
+        assert not is_alone or len(met) == 1, f"a run that is to be alone met {len(met) - 1} others"
+    check_nothing_is_left(bench)
+
+
+def _spans(folder: Path) -> list[tuple[bool, datetime, datetime]]:
+    """Return for each finished run whether it was to be alone, when it began and when it ended."""
+    runs = {row["run"]: row for row in store.read(folder).rows.to_pylist() if row["status"] == "done"}
+    return [
+        (row["task"] == "fault-drill-alone", row["started_at"], row["started_at"] + timedelta(seconds=row["seconds"]))
+        for row in runs.values()
+    ]
 
 
 def at_work(bench: Bench, executor: str, ending: str, *options: str, **suite: Any) -> subprocess.Popen[str]:

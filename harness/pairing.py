@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from harness import source
@@ -27,6 +27,7 @@ class Posed:
     params: dict[str, JSON]
     metrics: tuple[str, ...]
     anchors: Anchors | None  # of the first metric
+    reference_target: str = ""  # of a task that measures against a method
 
 
 @dataclass(frozen=True)
@@ -62,9 +63,39 @@ def _posed(suite: Suite, catalog: Catalog, entry: Entry) -> list[Posed]:
     for metric in metrics:
         _look_up(suite, catalog, "metric", metric, (*entry.place[:2], "metrics"))
     known, anchors = source.parameters(task.target), _anchors(suite, catalog, entry, task, metrics)
-    return [
+    found = [
         Posed(task, labelled(task.name, chosen), bind(suite, "task", entry, known, chosen), metrics, anchors)
         for chosen in _combinations(suite, "task", entry, known)
+    ]
+    return _against(suite, catalog, entry, task, found)
+
+
+def _against(suite: Suite, catalog: Catalog, entry: Entry, task: Task, found: list[Posed]) -> list[Posed]:
+    """Return a task with its reference among the parameters: what it measures is not comparable to others."""
+    if not task.against:
+        if entry.reference:
+            why = f"task '{task.name}' measures each method by itself and takes no reference"
+            raise suite.document.error(why, *entry.place[:2], "reference")
+        return found
+    named = entry.reference or Entry(task.against, entry.place)
+    (reference,) = _contenders(suite, catalog, named)
+    method = reference.method
+    missing = ", ".join(sorted(task.requires - method.traits))
+    family = f"it is of the family '{method.family.name}'" if method.family != task.family else ""
+    if why := family or (missing and f"it does not claim {missing}"):
+        why = f"method '{method.name}' can be no reference for task '{task.name}': {why}"
+        raise suite.document.error(why, *named.place)
+    params = bind(suite, "method", named, reference.known, reference.chosen)
+    spelled: JSON = {"method": method.name, "params": params}
+    label = f" reference={labelled(method.name, reference.chosen)}" if entry.reference else ""
+    return [
+        replace(
+            posed,
+            label=posed.label + label,
+            params={**posed.params, "reference": spelled},
+            reference_target=method.target,
+        )
+        for posed in found
     ]
 
 

@@ -12,6 +12,8 @@ from typing import Any
 
 from harness import source
 from harness.catalog import Catalog
+from harness.claims import Cell, Unresolved, resolve
+from harness.claims.resolving import spelled
 from harness.errors import BenchError, SuiteError
 from harness.hyperparameters import Setup
 from harness.pairing import Pair, pairs
@@ -42,7 +44,7 @@ class Run:
     given: frozenset[str]
     task: str
     task_target: str
-    task_params: Mapping[str, JSON]
+    task_params: Mapping[str, JSON]  # under "reference", where there is one, its method and params
     task_version: str
     metrics: Mapping[str, str]  # name -> target, the primary one first
     costs: frozenset[str]  # those of the metrics that measure a cost
@@ -56,6 +58,8 @@ class Run:
     task_source: str  # likewise without the method
     libraries: Mapping[str, str]
     skip: str = ""
+    reference_target: str = ""  # of a task that measures each method against another
+    alone: bool = False  # whether nothing else may run on the machine meanwhile
     anchors: Anchors | None = None  # of the primary metric
     recipe: Mapping[str, JSON] = field(default_factory=dict)  # of the task's parameters, those that the method brings
     variant: Mapping[str, JSON] = field(default_factory=dict)  # see harness.hyperparameters.Setup
@@ -109,7 +113,9 @@ def plan(suite: Suite, catalog: Catalog, *, hardware: str, lack: str = "", choos
             setup = pair.points[winner.trial - 1] if winner.trial else replace(pair.setup, skip=winner.lack)
             runs.append(run(pair, setup, seed, trials=len(pair.points)))
     _check_distinct(suite, runs)
-    _check_field(suite, runs)
+    each = [run(pair, pair.setup, suite.seeds[0]) for pair in met]
+    _check_field(suite, each)
+    _check_claims(suite, each)
     return runs
 
 
@@ -164,6 +170,36 @@ def _check_field(suite: Suite, runs: list[Run]) -> None:
             raise suite.document.error(f"'field': {unknown or f'{expression!r} matches no method here'}", "field", i)
 
 
+def _check_claims(suite: Suite, runs: list[Run]) -> None:
+    """Raise SuiteError, with file and line, for a claim that does not fit what is planned."""
+    if all(run.skip for run in runs):
+        return  # the machine lacks what the suite asks for
+    cells = list({(cell.method, cell.task): cell for cell in map(_cell_of, runs) if cell}.values())
+    for claim in suite.claims:
+        try:
+            resolve(claim.check, cells)
+        except Unresolved as error:
+            raise suite.document.error(
+                f"claim '{claim.id}': {error}", *claim.place, "check", claim.kind, error.key
+            ) from None
+
+
+def _cell_of(run: Run) -> Cell | None:
+    """Return what a claim may speak of; nothing for a pairing that is not to be."""
+    if run.skip:
+        return None
+    return Cell(
+        method=spelled(run.method, run.variant),
+        task=spelled(run.task, run.task_params),
+        facts=facts(run.family, run.method, run.variant, run.task, run.task_params),
+        method_params=run.variant,
+        task_params=run.task_params,
+        metrics=tuple(run.metrics),
+        costs=run.costs,
+        has_anchors=run.anchors is not None,
+    )
+
+
 def _run(
     suite: Suite,
     catalog: Catalog,
@@ -181,6 +217,7 @@ def _run(
     metrics = {name: catalog.find("metric", name) for name in posed.metrics}
     datasets = {name: catalog.find("dataset", name).target for name in task.datasets}
     code = [SCORING, task.target, *(metric.target for metric in metrics.values()), *datasets.values()]
+    code += [posed.reference_target] if posed.reference_target else []
     missing = sorted(task.requires - method.traits)
     known: dict[str, Any] = {
         "family": method.family.name,
@@ -190,6 +227,7 @@ def _run(
         "task": task.name,
         "task_target": task.target,
         "task_params": posed.params,
+        "reference_target": posed.reference_target,
         "recipe": setup.recipe,
         "metrics": {name: metric.target for name, metric in metrics.items()},
         "datasets": datasets,
@@ -197,6 +235,7 @@ def _run(
         "device": suite.hardware.device,
         "cpus": suite.hardware.cpus,
         "gpus": suite.hardware.gpus,
+        "alone": task.alone,
         "source": source.digest(method.target, *code),
         "libraries": source.libraries(method.target, *code),
         "skip": f"the task needs {', '.join(missing)}, which the method does not claim" if missing else

@@ -22,7 +22,7 @@ from harness import data
 from harness.checkpoint import Checkpoint
 from harness.errors import DataError, Diverged, Stopped
 from harness.plan import Run
-from harness.spec import JSON, Outputs, Seeds
+from harness.spec import JSON, Build, Outputs, Seeds
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,13 @@ class RunContext:
     digests: dict[str, str] = field(default_factory=dict)
     latest: dict[str, float] = field(default_factory=dict)
     reported_at: float = 0.0
+
+    @property
+    def reference(self) -> Build:
+        if not self.run.reference_target:
+            raise LookupError(f"task '{self.run.task}' asks for a reference, and does not declare one")
+        described: Any = self.run.task_params["reference"]
+        return _builder(self.run.reference_target, described["params"], self)
 
     def data(self, name: str, **params: JSON) -> Mapping[str, Any]:
         if name not in self.run.datasets:
@@ -166,13 +173,13 @@ def _resolve(target: str) -> Any:
     return getattr(importlib.import_module(module), attribute)
 
 
-def _builder(run: Run, context: RunContext) -> Callable[..., Any]:
-    """Return the method with its parameters bound.
+def _builder(target: str, params: Mapping[str, JSON], context: RunContext) -> Build:
+    """Return a method with its parameters bound.
 
     Each call draws from the method's own random stream and leaves the surrounding one as it was, so that what
     surrounds the method begins alike for every method.
     """
-    target = _resolve(run.method_target)
+    run, method = context.run, _resolve(target)
 
     def build(**given: Any) -> Any:
         import torch
@@ -185,7 +192,7 @@ def _builder(run: Run, context: RunContext) -> Callable[..., Any]:
         try:
             with torch.random.fork_rng(devices=[] if run.device == "cpu" else [torch.cuda.current_device()]):
                 _seed(stream % 2**63)
-                return target(**given, **run.method_params)
+                return method(**given, **params)
         finally:
             random.setstate(around[0])
             np.random.set_state(around[1])
@@ -199,8 +206,11 @@ def score(run: Run, context: RunContext) -> None:
     _seed(context.seeds.init)
     metrics = {name: _resolve(target) for name, target in run.metrics.items()}
     needs = {name: _required(metric) for name, metric in metrics.items()}
-    task = _resolve(run.task_target)(**{**run.task_params, **run.recipe})
-    for outputs in task.run(_builder(run, context), context):
+    params = {**run.task_params, **run.recipe}
+    if run.reference_target:
+        del params["reference"]  # which the context has
+    task = _resolve(run.task_target)(**params)
+    for outputs in task.run(_builder(run.method_target, run.method_params, context), context):
         for name in (name for name in metrics if needs[name] <= outputs.values.keys()):
             if outputs.split.startswith("test") and _is_scored(context, outputs.split, name):
                 raise RuntimeError(f"the task scores '{name}' on '{outputs.split}' twice; test data is scored once")

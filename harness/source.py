@@ -22,7 +22,7 @@ from harness.errors import CatalogError
 from harness.spec import JSON
 
 # Modules of the core whose code shapes the numbers of a run; a change in any other leaves stored results valid.
-COMPUTING_MODULES = frozenset({"harness.scoring", "harness.train", "harness.measure", "harness.data"})
+COMPUTING_MODULES = frozenset({"harness.scoring", "harness.train", "harness.measure", "harness.speed", "harness.data"})
 
 
 @dataclass(frozen=True)
@@ -220,7 +220,8 @@ def _closure(module: str) -> frozenset[str]:
     found, todo = set[str](), [module]
     while todo:
         name = todo.pop()
-        inside = name in COMPUTING_MODULES or (name.startswith(package + ".") and package != "harness")
+        computes = name in COMPUTING_MODULES or name.rpartition(".")[0] in COMPUTING_MODULES
+        inside = computes or (name.startswith(package + ".") and package != "harness")
         inside = inside or name == module
         if inside and name not in found and _find(name) is not None:
             found.add(name)

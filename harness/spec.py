@@ -102,6 +102,9 @@ class Task:
     the primary metric, whatever the parameters; where they depend on these, the suite gives its own.
     `recipe` names those of its parameters that a method may bring along, such as the learning rate: they are how the
     problem is approached, and methods that differ in them still meet the same problem.
+    `against` names the method of the family that every method is measured against in the same process, unless a
+    suite's `reference` names another; it is empty for a task that measures each method by itself. A run of a task
+    that is `alone` has the machine to itself, as a measurement of speed needs.
     """
 
     name: str
@@ -113,6 +116,8 @@ class Task:
     requires: frozenset[str] = frozenset()
     recipe: frozenset[str] = frozenset()
     summary: str = ""
+    against: str = ""
+    alone: bool = False
     anchors: Anchors | None = None
 
 
@@ -137,13 +142,33 @@ class Metric:
 
 
 @dataclass(frozen=True)
+class File:
+    """A raw file from elsewhere.
+
+    `url` is empty where no address serves it alone, and `sha256` where nobody has published one: such a file comes by
+    `bench data import` only. `size` is in bytes, 0 where it is not known.
+    """
+
+    name: str
+    sha256: str = ""
+    url: str = ""
+    size: int = 0
+
+
+@dataclass(frozen=True)
 class Dataset:
-    """Named data. `target` names a function ``(**params) -> dict[str, numpy.ndarray]``, deterministic in them."""
+    """Named data. `target` names a function ``(**params) -> dict[str, numpy.ndarray]``, deterministic in them.
+
+    `sources` has the raw files that the function asks for with `harness.download.located`, in each form in which they
+    come: the first is the official one, and any form whose files are all here will do. Every form gives equal arrays;
+    raw data that differs is another data set. Without sources, the data is generated or ships with a library.
+    """
 
     name: str
     target: str
     reference: str = ""
     summary: str = ""
+    sources: tuple[tuple[File, ...], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -167,7 +192,8 @@ class Outputs:
     """What a task hands over at one point of a run, for metrics to score.
 
     `split` says what the values were computed on ("train", "val", "test", …), `step` after how many
-    optimiser steps. Everything else is a named value that metrics may ask for.
+    optimiser steps. Where costs are measured at several sizes, such as lengths, `split` is "size" and `step` the
+    size. Everything else is a named value that metrics may ask for.
     """
 
     def __init__(self, *, split: str, step: int, **values: Any) -> None:
@@ -198,6 +224,11 @@ class Context(Protocol):
     @property
     def device(self) -> str:
         """A torch device string."""
+        ...
+
+    @property
+    def reference(self) -> Build:
+        """The method that the run's is measured against, built like it. Raises LookupError where the task has none."""
         ...
 
     def data(self, name: str, **params: JSON) -> Mapping[str, Any]:

@@ -11,6 +11,8 @@ One file, no include, no inheritance, no interpolation:
       - task: delay
         params: {lag: 64}                 # fixed values
         metrics: [mse]                    # instead of the task's own; the first ranks
+      - task: speed
+        reference: s4                     # what each method is timed against; or {method: s4, params: {…}}
         anchors: {chance: 1, reference: 0, source: a perfect copy}   # instead of the task's own
     methods:
       - s4
@@ -35,6 +37,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from harness import document, units
+from harness.claims import Claim, read_claims
 from harness.document import Document, Place, describe
 from harness.errors import SuiteError, did_you_mean
 from harness.selection import Selection
@@ -65,7 +68,8 @@ class Entry:
     place: Place
     params: dict[str, JSON] = field(default_factory=dict)
     grid: dict[str, list[JSON]] = field(default_factory=dict)
-    metrics: tuple[str, ...] = ()  # this and the next of a task
+    metrics: tuple[str, ...] = ()  # this and the next two of a task
+    reference: Entry | None = None  # a method, of a task that measures against one
     anchors: Anchors | None = None
     presets: dict[str, str] = field(default_factory=dict)  # task -> preset, "" for all; this and the next of a method
     recipe: dict[str, JSON] = field(default_factory=dict)
@@ -96,13 +100,24 @@ class Suite:
     methods: tuple[Entry, ...]
     field: tuple[str, ...]  # expressions that choose the methods which ranks refer to; empty for all
     tune: Tune | None
+    claims: tuple[Claim, ...]
     document: Document
 
 
-_KEYS = ("title", "description", "hardware", "time_limit", "pack", "seeds", "tasks", "methods", "field", "tune")
-
-
-_ENTRY_KEYS = {"task": ("metrics", "anchors"), "method": ("preset", "recipe", "origin")}
+_KEYS = (
+    "title",
+    "description",
+    "hardware",
+    "time_limit",
+    "pack",
+    "seeds",
+    "tasks",
+    "methods",
+    "field",
+    "tune",
+    "claims",
+)
+_ENTRY_KEYS = {"task": ("metrics", "reference", "anchors"), "method": ("preset", "recipe", "origin")}
 
 
 def read_suite(path: Path) -> Suite:
@@ -128,6 +143,7 @@ def read_suite(path: Path) -> Suite:
         methods=_entries(source, "method", top["methods"]),
         tune=_tune(source, top["tune"], seeds) if "tune" in top else None,
         field=_field(source, top.get("field", [])),
+        claims=read_claims(source, top.get("claims", [])),
         document=source,
     )
 
@@ -244,11 +260,24 @@ def _entry(source: Document, kind: str, item: Any, place: Place) -> Entry:
         params=params,
         grid=grid,
         metrics=_metrics(source, given, place),
+        reference=_reference(source, given, (*place, "reference")),
         anchors=_anchors(source, given, place),
         presets=presets,
         recipe=recipe,
         origin=origin,
     )
+
+
+def _reference(source: Document, given: dict[str, Any], place: Place) -> Entry | None:
+    if "reference" not in given:
+        return None
+    item = given["reference"]
+    if isinstance(item, str):
+        return Entry(item, place)
+    part = source.mapping(item, ("method", "params"), *place)
+    if not isinstance(part.get("method"), str):
+        raise source.error("a reference needs 'method': the name of a method", *place)
+    return Entry(part["method"], (*place, "method"), _mapping(source, part, "params", place))
 
 
 def _field(source: Document, part: Any) -> tuple[str, ...]:

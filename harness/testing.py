@@ -35,7 +35,7 @@ from harness import scoring
 from harness.catalog import load_catalog
 from harness.drills import ExecutorCase, executor_cases
 from harness.errors import BenchError, Stopped
-from harness.spec import JSON, Context, Method, Outputs
+from harness.spec import JSON, Build, Context, Method, Outputs
 
 __all__ = [
     "Bench",
@@ -122,6 +122,10 @@ class _Interrupting:
         self.seeds = scoring.seeds(0)
         self._left = at
         self._saved: bytes | None = None
+
+    @property
+    def reference(self) -> Build:
+        raise LookupError("a run in a test has no reference")
 
     def data(self, name: str, **params: JSON) -> dict[str, Any]:
         raise LookupError(f"a run in a test has no data set, and none named '{name}'")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import math
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -42,17 +43,25 @@ class Examples:
 def splits(data: Mapping[str, Any], *, inputs: tuple[str, ...] = ("inputs",)) -> dict[str, Examples]:
     """Return the splits "train", "val" and "test" of a data set whose arrays are named "<split>_<part>".
 
-    The part "targets" and each of `inputs` become tensors; whole numbers become 64-bit, as indices have to be.
+    The part "targets" and each of `inputs` become tensors. Those of inputs share the memory of the arrays, and are
+    not to be written to: runs at the same time then share one copy. Whole numbers as targets become 64-bit, as indices
+    have to be; as inputs they keep their type, for a model to convert batch by batch.
     """
 
-    def tensor(split: str, part: str) -> Tensor:
-        values = torch.tensor(data[f"{split}_{part}"])
+    def targets(split: str) -> Tensor:
+        values = torch.tensor(data[f"{split}_targets"])
         return values if values.is_floating_point() or values.is_complex() else values.long()
 
     return {
-        split: Examples(tuple(tensor(split, part) for part in inputs), tensor(split, "targets"))
+        split: Examples(tuple(_shared(data[f"{split}_{part}"]) for part in inputs), targets(split))
         for split in ("train", "val", "test")
     }
+
+
+def _shared(array: Any) -> Tensor:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")  # nor is it written to
+        return torch.from_numpy(array)
 
 
 @dataclass(frozen=True)
@@ -126,7 +135,7 @@ class _Training:
         """Take the next step and return its loss."""
         batch = next(self.batches)
         with self.timer:
-            value = _train_step(self.model, batch, loss, self.optimiser)
+            value = train_step(self.model, batch, loss, self.optimiser)
             self.schedule.step()
         self.step += 1
         return value
@@ -229,7 +238,8 @@ def predict(model: nn.Module, split: Examples, batch_size: int) -> Tensor:
     return torch.cat(outputs)
 
 
-def _train_step(model: nn.Module, batch: Examples, loss: Loss, optimiser: torch.optim.Optimizer) -> float:
+def train_step(model: nn.Module, batch: Examples, loss: Loss, optimiser: torch.optim.Optimizer) -> float:
+    """Take one step on a batch and return its loss."""
     optimiser.zero_grad(set_to_none=True)
     value = loss(model(*batch.inputs), batch.targets)
     value.backward()  # type: ignore[no-untyped-call]

@@ -52,10 +52,20 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(b"", int(rest[0]), location=rest[1])
         elif kind == "nonsense":
             self.wfile.write(b"what?\r\n\r\n")
+        elif kind == "ranged":
+            self.answer_range(int(self.headers.get("Range", "bytes=0-")[len("bytes=") : -1]))
         if kind in ("open", "stuck", "silent"):
             self.server.released.wait(30)
         while kind == "endless" and not self.server.released.wait(0.01):
             self.wfile.write(b"x")
+
+    def answer_range(self, begin):
+        self.server.begins.append(begin)
+        if begin >= len(CONTENT):
+            self.answer(b"", 416)
+        else:
+            where = f"bytes {begin}-{len(CONTENT) - 1}/{len(CONTENT)}"
+            self.answer(CONTENT[begin:], 206, content_length=str(len(CONTENT) - begin), content_range=where)
 
     def answer(self, body, status, **headers):
         self.send_response(status)
@@ -76,7 +86,7 @@ class Server(ThreadingHTTPServer):
 @pytest.fixture
 def server():
     with Server(("127.0.0.1", 0), Handler) as found:
-        found.asked, found.released = [], threading.Event()
+        found.asked, found.begins, found.released = [], [], threading.Event()
         found.url = f"http://127.0.0.1:{found.server_address[1]}"
         thread = threading.Thread(target=found.serve_forever, args=[0.01])
         thread.start()
@@ -103,6 +113,11 @@ def refusal(url, sha256=SHA256, **options):
 def left(folder):
     """Whatever lies among the downloads, but for locks."""
     return [path.name for path in folder.iterdir() if not path.name.endswith(".lock")] if folder.exists() else []
+
+
+def part(folder):
+    """What is kept of a transfer that was broken off."""
+    return folder / f".{SHA256[:16]}-x.part"
 
 
 @pytest.mark.parametrize("kind", ["plain", "chunks", "unsized", "long", "open"])
@@ -158,7 +173,7 @@ def test_server_that_fails(server, folder, monkeypatch, kind, words):
     assert message.startswith(f"{url} cannot be fetched: ")
     assert words in message
     assert message.endswith(f"; the file, obtained otherwise, may be put at {folder}/{SHA256[:16]}-x")
-    assert left(folder) == []
+    assert set(left(folder)) <= {part(folder).name}
     assert download(f"{server.url}/plain/x", sha256=SHA256).exists()  # nothing stands in the way afterwards
 
 
@@ -277,6 +292,35 @@ def test_what_a_dead_process_has_left_is_written_over(server, folder):
     (folder / f".{SHA256[:16]}-x.part").write_bytes(CONTENT * 2)
     assert download(f"{server.url}/plain/x", sha256=SHA256).read_bytes() == CONTENT
     assert left(folder) == [f"{SHA256[:16]}-x"]
+
+
+def test_broken_transfer_goes_on_where_it_was(server, folder):
+    assert "it ended after 1000 of" in refusal(f"{server.url}/cut/x")
+    assert part(folder).read_bytes() == CONTENT[:1000]
+    assert "it ended after 1000 of" in refusal(f"{server.url}/cut/x")  # a server that does not know ranges begins anew
+    seen = []
+    path = download(f"{server.url}/ranged/x", sha256=SHA256, progress=lambda *now: seen.append(now))
+    assert path.read_bytes() == CONTENT
+    assert server.begins == [1000]
+    assert seen[-1] == (len(CONTENT), len(CONTENT))
+    assert left(folder) == [path.name]
+
+
+def test_whole_transfer_that_was_never_renamed_is_not_asked_for_again(server, folder):
+    folder.mkdir(parents=True)
+    part(folder).write_bytes(CONTENT)
+    assert download(f"{server.url}/ranged/x", sha256=SHA256).read_bytes() == CONTENT
+    assert server.asked == []
+
+
+def test_rest_of_another_file(server, folder):
+    folder.mkdir(parents=True)
+    part(folder).write_bytes(b"another" * 100)
+    assert "it is deleted" in refusal(f"{server.url}/ranged/x")
+    assert left(folder) == []
+    part(folder).write_bytes(CONTENT * 2)  # more than there is: the server has no such range
+    assert download(f"{server.url}/ranged/x", sha256=SHA256).read_bytes() == CONTENT
+    assert server.begins == [700, 2 * len(CONTENT), 0]
 
 
 def test_folder_that_cannot_be_written(server, tmp_path):

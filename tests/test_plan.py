@@ -296,6 +296,72 @@ def test_pairing_that_is_no_longer_skipped_is_another_run(expand):
     assert skipped != only_id(expand, tasks={"problem": task}, methods={"plain": claiming})
 
 
+RACE = Task("race", FAMILY, "planpkg:Problem", metrics=("score",), against="plain", alone=True)
+RACES = {"tasks": {"race": RACE, "problem": Task("problem", FAMILY, "planpkg:Problem", metrics=("score",))}}
+
+
+def race(expand, reference, **changes):
+    (run,) = expand(f"tasks:\n- task: race\n  reference: {reference}\nmethods: [plain]\n", **RACES | changes)
+    return run
+
+
+def test_reference_is_the_task_s_unless_the_suite_names_another(expand):
+    (run,) = expand("tasks: [race]\nmethods: [plain]\n", **RACES)
+    assert (run.reference_target, run.alone) == ("planpkg:plain", True)
+    assert run.task_params == {"length": 8, "lr": 0.001, "reference": {"method": "plain", "params": {"n": 3}}}
+    assert race(expand, "plain").id == run.id
+    assert race(expand, "plain").label == "plain on race reference=plain, seed 0"
+    other = race(expand, "{method: typed, params: {f: 2}}")
+    assert other.reference_target == "planpkg:typed"
+    assert other.task_params["reference"]["params"]["f"] == 2.0
+    assert len({run.id, other.id, race(expand, "typed").id}) == 3
+    (posed,) = expand(BOTH)
+    assert (posed.reference_target, posed.alone, "reference" in posed.task_params) == ("", False, False)
+
+
+def test_code_of_the_reference_counts(expand, code, tmp_path):
+    (tmp_path / "refpkg.py").write_text("def slow(*, x): return x\n")
+    methods = {"plain": Method("plain", FAMILY, "planpkg:plain", ""), "slow": Method("slow", FAMILY, "refpkg:slow", "")}
+    first = race(expand, "slow", methods=methods)
+    (tmp_path / "refpkg.py").write_text("def slow(*, x): return x + x\n")
+    code(CODE)
+    second = race(expand, "slow", methods=methods)
+    assert first.id != second.id
+    assert first.task_source != second.task_source
+
+
+@pytest.mark.parametrize(
+    ("reference", "message"),
+    [
+        ("plian", "s.yaml:3: unknown method 'plian'; did you mean 'plain'?"),
+        ("[plain]", "s.yaml:3: 'reference' has to be a mapping, not a list"),
+        ("{params: {n: 1}}", "s.yaml:3: a reference needs 'method': the name of a method"),
+        ("{method: plain, grid: {n: [1]}}", "s.yaml:3: unknown key 'grid'"),
+        ("{method: plain, params: {m: 1}}", "s.yaml:3: method 'plain' has no parameter 'm'"),
+        ("{method: plain, params: {n: far}}", "s.yaml:3: parameter 'n' of method 'plain' has to be int, not the text"),
+        ("needs", "s.yaml:3: method 'needs' needs the parameter 'n'"),
+        ("odd", "s.yaml:3: method 'odd' can be no reference for task 'race': it is of the family 'odd'"),
+    ],
+)
+def test_reference_that_is_wrong(expand, tmp_path, reference, message):
+    methods = catalog().methods | {"odd": Method("odd", Family("odd", "", given=frozenset({"x"})), "planpkg:plain", "")}
+    with pytest.raises(SuiteError) as caught:
+        race(expand, reference, methods=methods)
+    assert str(caught.value).startswith(f"{tmp_path}/{message}")
+
+
+def test_reference_lacks_what_the_task_requires(expand):
+    tasks = {"race": dataclasses.replace(RACE, requires=frozenset({"fast"}))}
+    with pytest.raises(SuiteError, match=r"method 'plain' can be no reference for task 'race': it does not claim fast"):
+        race(expand, "plain", tasks=tasks)
+
+
+def test_task_that_takes_no_reference(expand):
+    text = "tasks:\n- task: problem\n  reference: plain\nmethods: [plain]\n"
+    with pytest.raises(SuiteError, match=r"s.yaml:3: task 'problem' measures each method by itself and takes no ref"):
+        expand(text, **RACES)
+
+
 @pytest.fixture
 def runs(expand):
     text = """

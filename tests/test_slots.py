@@ -162,7 +162,7 @@ def test_locks_lie_in_a_folder_of_the_users_own(machine, monkeypatch, tmp_path):
     with Slots(Hardware()):
         folder = tmp_path / f"bench-locks-{os.getuid()}"
         assert folder.stat().st_mode & 0o777 == 0o700
-        assert sorted(path.name for path in folder.iterdir()) == ["cpu", "gpu", "memory"]
+        assert sorted(path.name for path in folder.iterdir()) == ["cpu", "gpu", "memory", "queue"]
 
 
 def test_locks_that_cannot_be_made(machine, monkeypatch, tmp_path):
@@ -195,7 +195,7 @@ def parts(share):
 
 def lives(pid):
     try:
-        return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
+        return not int(Path(f"/proc/{pid}/stat").read_text().split()[8]) & 4  # it exits: its locks go before it does
     except OSError:
         return False
 
@@ -310,3 +310,66 @@ with slots:
             process.kill()
             process.wait()
             assert [(share.cores, share.memory) for share in all_shares(mine)] == [((11,), 200)]
+
+
+def test_alone_in_a_session(machine):
+    slots = Slots(Hardware(cpus=2, memory=300 * MIB))
+    with slots:
+        first = slots.take()
+        assert slots.take_alone() is None
+        slots.give_back(first)
+        alone = slots.take_alone()
+        assert alone == Share((10, 11), (), 0, alone=True)
+        assert slots.take() is slots.take_alone() is None
+        slots.give_back(alone)
+        assert [share.alone for share in all_shares(slots)] == [False, False]
+    with slots:
+        assert slots.take_alone() == alone
+
+
+def test_alone_among_sessions(machine):
+    """What waits for the machine gets it when the others are done with what they have: they get nothing new."""
+    other = """
+import sys
+from harness import provenance
+from harness.executors.slots import Slots
+from harness.suite import Hardware
+provenance.cores, provenance.memory = (lambda: list(range(10, 14))), (lambda: 2**30)
+slots, held = Slots(Hardware(cpus=1)), []
+with slots:
+    for line in sys.stdin:
+        if line == "give back\\n":
+            slots.give_back(held.pop())
+        elif share := slots.take() if line == "take\\n" else slots.take_alone():
+            held.append(share)
+        print(len(held), flush=True)
+"""
+    command = [sys.executable, "-c", other]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1) as process:
+
+        def ask(what):
+            process.stdin.write(what + "\n")
+            return int(process.stdout.readline())
+
+        mine = Slots(Hardware(cpus=1))
+        with mine:
+            assert [ask("take"), ask("take")] == [1, 2]
+            share = mine.take()
+            assert share is not None
+            assert mine.take_alone() is None  # with a share of its own it does not hold up the others
+            assert ask("take") == 3
+            mine.give_back(share)
+            assert mine.take_alone() is None
+            assert [ask("take"), ask("give back"), ask("take"), ask("give back")] == [3, 2, 2, 1]
+            assert mine.take_alone() is None
+            assert ask("give back") == 0
+            alone = mine.take_alone()
+            assert alone is not None
+            assert [ask("take"), ask("take alone")] == [0, 0]
+            mine.give_back(alone)
+            assert mine.take() is None  # the other has waited for it since
+            assert ask("take alone") == 1
+            assert mine.take() is None
+            process.kill()
+            process.wait()
+            assert mine.take() is not None

@@ -55,6 +55,12 @@ class Plain:
         yield Outputs(split="test", step=1, prediction=build(x=1.0))
 
 @dataclass(frozen=True)
+class Against:
+    scale: float = 2.0
+    def run(self, build, context):
+        yield Outputs(split="test", step=1, prediction=build(x=self.scale) - context.reference(x=1.0))
+
+@dataclass(frozen=True)
 class Surrounded:
     \"\"\"Draw what surrounds the method before and after it is built.\"\"\"
     seeded: bool = True
@@ -209,6 +215,19 @@ def values(outcome):
 def one(outcome):
     (value,) = values(outcome).values()
     return value
+
+
+def test_reference_is_built_with_its_own_parameters(run):
+    spelled = {"scale": 4.0, "reference": {"method": "steady", "params": {"scale": 10.0}}}
+    assert one(run(task="Against", task_params=spelled, reference_target="workpkg:steady")) == 4.0 - 10.0
+    draws = {"reference": {"method": "draws", "params": {}}}
+    assert one(run("draws", "Against", task_params=draws, reference_target="workpkg:draws")) != 0  # a stream of its own
+
+
+def test_task_that_asks_for_a_reference_and_declares_none(run):
+    outcome = run(task="Against")
+    assert outcome.status == "failed"
+    assert outcome.reason == "LookupError: task 'against' asks for a reference, and does not declare one"
 
 
 def test_streams_of_a_seed_differ_and_are_stable():

@@ -30,7 +30,7 @@ def list_(kind: str, as_json: bool) -> None:
                 for p in catalog.installed_plugins()]  # fmt: skip
     else:
         rows = _listing(kind, catalog.load_catalog())
-    click.echo(json.dumps(rows, indent=2) if as_json else printable(_aligned(rows)))
+    click.echo(json.dumps(rows, indent=2) if as_json else printable(aligned(rows)))
 
 
 @click.command()
@@ -74,7 +74,8 @@ def _listing(kind: str, catalog: Catalog) -> list[dict[str, str]]:
     return rows
 
 
-def _aligned(rows: list[dict[str, str]]) -> str:
+def aligned(rows: list[dict[str, str]]) -> str:
+    """Return rows of equal keys as lines of columns."""
     if not rows:
         return "none"
     widths = {key: max(len(row[key]) for row in rows) for key in rows[0]}

@@ -97,27 +97,43 @@ class Local:
         """Start what can start now."""
         started: list[Event] = []
         while not work.stopping and len(self._active) < self.jobs:
-            share = self._slots.take()
-            attempts = self._take(work) if share else []
-            if share is None or not attempts:
-                if share:
-                    self._slots.give_back(share)
+            share = self._slots.take() if not self._next_is_alone else self._slots.take_alone()
+            if share is None:
+                break
+            attempts = self._take(work, share.alone)
+            if not attempts:
+                self._slots.give_back(share)
+                if self._next_is_alone:
+                    continue
                 break
             process = self._standby.pop() if self._standby else _Process(*self._server.fork())
             self._assign(process, attempts, share)
             started.append(Started(process.attempts[0]))
-        wanted = min(len(self._active), work.waiting) if not work.stopping else 0  # they may all end at once
+        wanted = min(len(self._active), work.waiting)  # they may all end at once
+        if work.stopping or any(process.share and process.share.alone for process in self._active.values()):
+            wanted = 0
         while len(self._standby) < wanted:
             self._standby.append(_Process(*self._server.fork()))
         return started
 
-    def _take(self, work: Work) -> list[Attempt]:
-        """Take what one process is to do: several short runs where the suite packs, but some for each process."""
-        most = min(self._setting.pack, -(-(work.waiting + len(self._returned)) // self.jobs))
+    @property
+    def _next_is_alone(self) -> bool:
+        """Whether nothing starts before a run that has been taken has the machine to itself."""
+        return bool(self._returned) and self._returned[0].run.alone
+
+    def _take(self, work: Work, alone: bool) -> list[Attempt]:
+        """Take what one process is to do: several short runs where the suite packs, but some for each process.
+
+        A run that is to be alone is taken only if `alone`, and otherwise is the next one.
+        """
+        most = 1 if alone else min(self._setting.pack, -(-(work.waiting + len(self._returned)) // self.jobs))
         taken: list[Attempt] = []
         while len(taken) < most:
             attempt = self._returned.popleft() if self._returned else work.take()
             if attempt is None:
+                break
+            if attempt.run.alone and not alone:
+                self._returned.appendleft(attempt)
                 break
             taken.append(attempt)
         return taken

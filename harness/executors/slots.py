@@ -1,11 +1,14 @@
 """The cores, memory and GPUs of this machine, handed out so that all runs of all sessions of a user fit.
 
 What is taken is a locked range of a file: a core is a byte of ``cpu``, a MiB a byte of ``memory``, a GPU a byte of
-``gpu``. The system lets go of the locks of a session that dies. $BENCH_LOCKS names another folder for these files.
+``gpu``. What is to have the machine to itself locks all of ``cpu``, and ``queue`` while it waits for that: nobody takes
+a core meanwhile. The system lets go of the locks of a session that dies. $BENCH_LOCKS names another folder for these
+files.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import fcntl
 import io
 import os
@@ -29,6 +32,7 @@ class Share:
     cores: tuple[int, ...]
     gpus: tuple[Gpu, ...]
     memory: int
+    alone: bool = False  # nobody else has a core
 
 
 class Slots:
@@ -40,13 +44,14 @@ class Slots:
         self._mib = provenance.memory() // MIB
         self._taken: set[tuple[str, int]] = set()  # a process does not exclude itself by its own locks
         self._files: dict[str, io.FileIO] = {}
+        self._is_alone = False  # somebody that this session has given a share
 
     def __enter__(self) -> None:
         """Open the locks. Raises DeviceError where they cannot be made."""
         folder = Path(os.environ.get("BENCH_LOCKS") or Path(tempfile.gettempdir(), f"bench-locks-{os.getuid()}"))
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._files = {name: io.FileIO(folder / name, "a+") for name in ("cpu", "memory", "gpu")}
+            self._files = {name: io.FileIO(folder / name, "a+") for name in ("cpu", "memory", "gpu", "queue")}
         except OSError as error:
             raise DeviceError(f"cannot lock cores and memory: {error}; set BENCH_LOCKS to another folder") from error
 
@@ -54,6 +59,7 @@ class Slots:
         for file in self._files.values():
             file.close()  # which lets go of every lock
         self._taken.clear()
+        self._is_alone = False
 
     @property
     def lack(self) -> str:
@@ -80,7 +86,30 @@ class Slots:
         return min(limits)
 
     def take(self) -> Share | None:
-        """Return a share, or None where there is none now."""
+        """Return a share, or None where there is none now, or someone waits to have the machine to itself."""
+        if self._is_alone or not self._try("queue", fcntl.LOCK_SH):
+            return None
+        try:
+            return self._take_share()
+        finally:
+            self._release("queue")
+
+    def take_alone(self) -> Share | None:
+        """Return a share while nobody has any other, or None where somebody has one now.
+
+        Once this session has given all its own back, nobody is handed a new one until this one is taken.
+        """
+        if self._taken or not self._try("queue", fcntl.LOCK_EX) or not self._try("cpu", fcntl.LOCK_EX):
+            return None
+        share = self._take_share()
+        if share is None:  # a GPU or memory that is just being given back
+            self._release("cpu")
+            return None
+        self._release("queue")
+        self._is_alone = True
+        return dataclasses.replace(share, alone=True)
+
+    def _take_share(self) -> Share | None:
         wanted = self._hardware
         cores = self._take("cpu", self._cores, wanted.cpus)
         gpus = self._take("gpu", [gpu.index for gpu in self._fitting_gpus], wanted.gpus)
@@ -98,6 +127,9 @@ class Slots:
         self._give_back("cpu", share.cores)
         self._give_back("gpu", [gpu.index for gpu in share.gpus])
         self._give_back("memory", [share.memory] if share.memory >= 0 else [], self._size)
+        if share.alone:
+            self._release("cpu")
+            self._is_alone = False
 
     @property
     def _size(self) -> int:
@@ -121,12 +153,22 @@ class Slots:
         return None
 
     def _lock(self, name: str, place: int, length: int) -> bool:
-        try:
-            fcntl.lockf(self._files[name], fcntl.LOCK_EX | fcntl.LOCK_NB, length, place)
-        except OSError:
+        if not self._try(name, fcntl.LOCK_EX, length, place):
             return False
         self._taken.add((name, place))
         return True
+
+    def _try(self, name: str, kind: int, length: int = 0, place: int = 0) -> bool:
+        """Lock a range of a file, or all of it; False where another session has any of it."""
+        try:
+            fcntl.lockf(self._files[name], kind | fcntl.LOCK_NB, length, place)
+        except OSError:
+            return False
+        return True
+
+    def _release(self, name: str) -> None:
+        """Let go of all of a file."""
+        fcntl.lockf(self._files[name], fcntl.LOCK_UN)
 
     def _give_back(self, name: str, places: list[int] | tuple[int, ...], length: int = 1) -> None:
         for place in places:

@@ -32,6 +32,15 @@ def bench_tasks() -> Iterator[Task]:
         datasets=("fault-points",),
         summary="a training of some milliseconds",
     )
+    yield Task(
+        "fault-drill-alone",
+        FAULT,
+        "harness.faults.drill:FaultDrill",
+        metrics=("mse",),
+        datasets=("fault-points",),
+        summary="the same, with the machine to itself",
+        alone=True,
+    )
 
 
 @hookimpl

@@ -89,7 +89,7 @@ class Overview:
             Overall(
                 method=method,
                 iqm={scope: of_iqm[scope][i] for scope in Scope},
-                rank={scope: of_rank[scope][i] for scope in Scope},
+                rank={scope: _within(of_rank[scope][i], 1, len(field) + 1) for scope in Scope},
                 failures=int(self.failures[i].sum()),
             )
             for i, method in enumerate(self.methods)
@@ -111,6 +111,11 @@ class Overview:
             return None
         means = self.scores.mean(axis=2)
         return diagram({method: means[i].tolist() for i, method in enumerate(self.methods)}, self.field, "higher")
+
+    def is_of(self, scores: Scores) -> bool:
+        """Tell whether scores are of this family, device and tuning budget."""
+        ours = self.family, self.hardware, self.device, self.trials
+        return (scores.family, scores.hardware, scores.device, scores.trials) == ours
 
     def profile(self, thresholds: list[float], scope: Scope = Scope.NEW_SEEDS) -> dict[str, list[Interval]]:
         """Return for each method the share of runs that score at least each threshold, on the scale of the anchors.
@@ -142,6 +147,12 @@ class Overview:
             return [Interval(float(statistic(one)), None, None, 1) for one in scores]
         return intervals(scores, statistic, scope)
 
+    def pair(self, a: str, b: str) -> Pair | None:
+        """Return how two methods compare, its p-value not adjusted; None where one of them is not ranked."""
+        if not {a, b} <= set(self.methods):
+            return None
+        return self._pair(self.methods.index(a), self.methods.index(b))
+
     def _pair(self, i: int, j: int) -> Pair:
         of_a, of_b = self.scores[i], self.scores[j]
         failed_a, failed_b = (int(self.failures[k].any(axis=0).sum()) for k in (i, j))
@@ -153,7 +164,7 @@ class Overview:
             gain=gain,
             p=p,
             tally=tally(of_a.tolist(), of_b.tolist(), "higher"),
-            improvement={scope: self._intervals(both, scope, _improvement)[0] for scope in Scope},
+            improvement={scope: _within(self._intervals(both, scope, _improvement)[0], 0, 1) for scope in Scope},
             invalid=failures_differ(failed_a, failed_b, len(self.seeds)),
         )
 
@@ -236,6 +247,11 @@ def _lacking(chosen: list[Scores], method: str, seeds: set[int]) -> str:
 def _improvement(both: Array) -> Array:
     """Return the probability of improvement: shape (..., 2, tasks, seeds) -> (...)."""
     return improvement(both[..., 0, :, :], both[..., 1, :, :], "higher")
+
+
+def _within(found: Interval, least: float, most: float) -> Interval:
+    """Return an interval whose ends are kept where the estimate can be."""
+    return found.mapped(lambda end: min(most, max(least, end)))
 
 
 def _gain(gained: Array) -> tuple[Interval, float]:

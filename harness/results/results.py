@@ -5,14 +5,19 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from harness import store
-from harness.errors import ResultsError
+from harness import document, store
+from harness.claims import Claim, read_claims
+from harness.errors import ResultsError, did_you_mean
+from harness.results.comparison import Comparison, compared
+from harness.results.evidence import Evidence
+from harness.results.judging import Judgement, judge
 from harness.results.labels import labelled, labels_of
 from harness.results.leaderboard import Leaderboard, standings
 from harness.results.newest import BOARD, is_newest, numbered_attempts
@@ -23,7 +28,7 @@ from harness.selection import Facts, Selection, facts
 from harness.spec import Anchors
 from harness.stats import Interval, t_interval
 
-_CELL = ("family", "method", "method_params", "task", "task_params")
+_CELL = ("family", "method", "variant", "task", "task_params")
 
 
 class Results:
@@ -69,6 +74,12 @@ class Results:
         """Return these results with only the runs of these ids."""
         return Results(self.history[self.history["run"].isin(set(runs))], self._headers, self.damages)
 
+    def anchored(self, anchors: Mapping[str, Anchors]) -> Results:
+        """Return these results with other anchors: task and its parameters, as in a header's "primary" -> anchors."""
+        last = self._headers[-1] if self._headers else {}
+        newest = {**last, "anchors": {task: asdict(given) for task, given in anchors.items()}}
+        return Results(self.history, [*self._headers, newest], self.damages)
+
     def counts(self) -> dict[str, int]:
         """Return how many runs ended in each status."""
         return {str(status): int(n) for status, n in self.all_runs["status"].value_counts().items()}
@@ -89,8 +100,11 @@ class Results:
 
     def overviews(self) -> list[Overview]:
         """Return the methods over all tasks that have anchors, for each family and device."""
+        return self._overviews(self.scores)
+
+    def _overviews(self, scores: list[Scores]) -> list[Overview]:
         field = {label for expression in self._field for label in self.select(expression, "method")["method_label"]}
-        return overviews(self.scores, field, self._has_several_places)
+        return overviews(scores, field, self._has_several_places)
 
     def select(self, expression: str, plain: str = "") -> pd.DataFrame:
         """Return the runs that an expression chooses (see `harness.selection`), as rows of `runs`.
@@ -122,6 +136,66 @@ class Results:
             splits = sorted(told[(told["metric"] == metric) & told["split"].str.startswith("test")]["split"].unique())
             found += [(self._scores(runs, told, str(split), metric), runs, told) for split in splits or ["test"]]
         return found
+
+    def compare(self, a: str, b: str, tasks: Iterable[str] = (), margin: float | None = None) -> list[Comparison]:
+        """Compare two methods, each chosen by an expression or named, on each device.
+
+        Args:
+            tasks: names of tasks or expressions; all where there is none.
+            margin: the difference on the scale of the anchors that does not matter.
+
+        Raises ResultsError where an expression is malformed or does not choose one method, or no task is common.
+        """
+        label_a, label_b = (self._one_method(expression) for expression in (a, b))
+        wanted = [set(self._chosen(expression, "task")["task_label"]) for expression in tasks]
+        chosen = [one for one in self.scores if not wanted or any(one.task in labels for labels in wanted)]
+        found = [
+            compared(label_a, label_b, [one for one in chosen if overview.is_of(one)], overview, margin)
+            for overview in self._overviews(chosen)
+        ]
+        if not any(comparison.matches for comparison in found):
+            raise ResultsError(f"{label_a} and {label_b} have no seed of a task in common")
+        return [comparison for comparison in found if comparison.matches]
+
+    def _one_method(self, expression: str) -> str:
+        labels = self._chosen(expression, "method")["method_label"].unique()
+        if len(labels) > 1:
+            raise ResultsError(f"'{expression}' matches {len(labels)} methods: {', '.join(labels)}; narrow it to one")
+        return str(labels[0])
+
+    def _chosen(self, expression: str, plain: str) -> pd.DataFrame:
+        runs = self.select(expression, plain)
+        if runs.empty:
+            raise ResultsError(f"'{expression}' matches no {plain}{did_you_mean(expression, set(self.runs[plain]))}")
+        return runs
+
+    def ledger(self, claims: Iterable[Claim] | None = None) -> list[Judgement]:
+        """Return what became of each claim on each device; of those that the stored suite makes, if none are given."""
+        chosen = self._claims if claims is None else list(claims)
+        evidence = self.evidence() if chosen else []
+        return [judge(claim, one) for claim in chosen for one in evidence]
+
+    def evidence(self) -> list[Evidence]:
+        """Return what claims are judged by, for each device of each kind of hardware."""
+        return [
+            Evidence.gather(
+                runs,
+                self._telling,
+                [one for one in self.scores if (one.hardware, one.device) == place],
+                self.metrics,
+                self._primary,
+                f"{place[1]} of {place[0]}" if self._has_several_places else "",
+            )
+            for place, runs in self.runs.groupby(["hardware", "device"], sort=False)
+        ]
+
+    @cached_property
+    def _claims(self) -> tuple[Claim, ...]:
+        """The claims of the suite as it was stored last."""
+        if not self.suite_text:
+            return ()
+        source = document.parse(self.suite_text, Path("the stored suite"))
+        return read_claims(source, (source.data or {}).get("claims", []))
 
     def _scores(self, runs: pd.DataFrame, told: pd.DataFrame, split: str, metric: str) -> Scores:
         described, first = self.metrics[metric], runs.iloc[0]

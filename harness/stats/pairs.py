@@ -17,7 +17,7 @@ from harness.stats.validity import failures_differ
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Paired:
     """Two methods on one task, over the seeds that both have."""
 
     gain: Interval  # of the mean by which the first is better; NaN where failures make it infinite both ways
@@ -37,14 +37,14 @@ class Tally:
     clear_losses: int
 
 
-def compare(a: Sequence[float], b: Sequence[float], better: Better, failed: tuple[int, int] = (0, 0)) -> Comparison:
+def compare(a: Sequence[float], b: Sequence[float], better: Better, failed: tuple[int, int] = (0, 0)) -> Paired:
     """Return how `a` compares with `b`; both have shape (seeds,), and the same seed at the same place.
 
     `failed` tells how many runs of each failed; their values are the metric's worst. Raises ValueError where lengths
     differ, there is no value or one is NaN.
     """
     gained = gains(a, b, better)
-    return Comparison(
+    return Paired(
         gain=t_interval(gained.tolist()) if _has_mean(gained) else Interval(math.nan, None, None, len(gained)),
         p=paired_p(a, b),
         improvement=float(improvement(array(a)[None], array(b)[None], better)),

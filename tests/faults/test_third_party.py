@@ -6,8 +6,8 @@ import pytest
 
 from harness.testing import Bench, executor_cases, install_plugin
 
-# It knows no limits and no hardware; and nothing of it outlives the program, to end what runs have started.
-NOT_PROMISED = {"time-limit", "memory-limit", "lacking-hardware", "lost-session", "interruption-at-once"}
+# It knows no limits, hardware or other sessions; and nothing of it outlives the program, to end what runs have started.
+NOT_PROMISED = {"time-limit", "memory-limit", "lacking-hardware", "lost-session", "interruption-at-once", "alone"}
 
 
 @pytest.mark.parametrize("case", [case for case in executor_cases() if str(case) not in NOT_PROMISED], ids=str)

@@ -28,6 +28,7 @@ D_MODEL = 16
 L_MAX = 64
 
 ROUNDING = 1e-9  # what float64 FFTs and long sums leave behind, with room to spare
+BFLOAT16_TOLERANCE = 0.03  # eight times the rounding of one operation
 STEP_TOLERANCE = 1e-8  # a recurrence accumulates its errors over L_MAX steps
 
 
@@ -72,7 +73,7 @@ def check_batch_independence(build: Build) -> None:
 def check_gradient_reaches_every_parameter(build: Build) -> None:
     """Every trainable parameter has a gradient that is not zero throughout."""
     for form, layer in _forms(build):
-        y = layer(_noise(BATCH, L_MAX, D_MODEL))
+        y = layer(_noise(BATCH, L_MAX, D_MODEL).requires_grad_())  # a layer may have no parameters at all
         (y * _noise(*y.shape, seed=1)).sum().backward()  # random weights, since some symmetric losses have no gradient
         for name, parameter in layer.named_parameters():
             if parameter.requires_grad:
@@ -188,6 +189,35 @@ def check_stepwise(build: Build) -> None:
             outputs.append(y)
         error = _difference(torch.stack(outputs, dim=1), layer(x))
         assert error <= STEP_TOLERANCE, f"step() and the parallel form give outputs that differ by {error:.1e}"
+
+
+def check_stateful(build: Build) -> None:
+    """A sequence in two parts and a step between them, the state handed on, gives what it gives as a whole."""
+    with _float64(), torch.no_grad():
+        layer = _build(build, causal=True)
+        x = _noise(BATCH, L_MAX, D_MODEL)
+        cut = L_MAX // 2 - 3
+        try:
+            head, state = layer(x[:, :cut], return_state=True)
+            middle, state = layer.step(x[:, cut], state)
+            tail, _ = layer(x[:, cut + 1 :], state, return_state=True)
+        except Exception as error:
+            raise AssertionError(f"handing the state on raised {error!r}") from error
+        error = _difference(torch.cat([head, middle[:, None], tail], dim=1), layer(x))
+        assert error <= STEP_TOLERANCE, f"a sequence in parts and as a whole gives outputs that differ by {error:.1e}"
+
+
+def check_bfloat16(build: Build) -> None:
+    """A bfloat16 layer gives bfloat16 outputs within a few per cent, in root mean square, of the same in float32."""
+    with torch.no_grad():
+        for form, layer in _forms(build):
+            x = _noise(BATCH, L_MAX, D_MODEL).bfloat16()
+            layer = layer.bfloat16()  # its weights rounded, so that only the arithmetic differs
+            exact = layer.float()(x.float())
+            y = layer.bfloat16()(x)
+            assert y.dtype == x.dtype, f"{form}: a {x.dtype} input gave a {y.dtype} output"
+            error = float((y.float() - exact).norm() / exact.norm())
+            assert error <= BFLOAT16_TOLERANCE, f"{form}: outputs in bfloat16 and in float32 differ by {error:.1e}"
 
 
 def check_any_length(build: Build) -> None:

@@ -42,8 +42,13 @@ def two_sided_convolution(u: Tensor, forward: Tensor, backward: Tensor) -> Tenso
     L = u.shape[1]
     n = _fft_length(2 * L)
     forward, backward = forward[:, :L], backward[:, :L]
-    ahead = nn.functional.pad(backward.flip(1), (n - backward.shape[1], 0))  # lag -1 stands at n - 1, -2 at n - 2, ...
-    return _circular_convolution(u, nn.functional.pad(forward, (0, n - forward.shape[1])) + ahead, n)
+    kernel = nn.functional.pad(forward, (0, n - forward.shape[1])) + reversed_taps(backward, n)
+    return _circular_convolution(u, kernel, n)
+
+
+def reversed_taps(backward: Tensor, n: int) -> Tensor:
+    """Return a backward kernel (H, K) among n taps with indices modulo n: lag -1 stands at n - 1, -2 at n - 2, ..."""
+    return nn.functional.pad(backward.flip(1), (n - backward.shape[1], 0))
 
 
 def _circular_convolution(u: Tensor, kernel: Tensor, n: int) -> Tensor:

@@ -26,6 +26,7 @@ import torch
 from torch import Tensor, nn
 
 from bench_sequence.convolution import causal_convolution, two_sided_convolution
+from bench_sequence.krylov import krylov
 
 DT_MIN, DT_MAX = 0.001, 0.1
 
@@ -47,16 +48,6 @@ def discretise(A: Tensor, B: Tensor, dt: Tensor, alpha: float = 0.5) -> tuple[Te
     dtB = dt[:, None, None] * B[:, None]
     solved = torch.linalg.solve(eye - alpha * dtA, torch.cat([eye + (1 - alpha) * dtA, dtB], dim=-1))
     return solved[..., :-1], solved[..., -1]
-
-
-def krylov(A_bar: Tensor, B_bar: Tensor, length: int) -> Tensor:
-    """Return (B̄, Ā B̄, ..., Ā^{length-1} B̄), (H, N, length), doubling the number of columns with each squaring of Ā."""
-    columns, power = B_bar[..., None], A_bar
-    while (done := columns.shape[-1]) < length:
-        columns = torch.cat([columns, power @ columns[..., : length - done]], dim=-1)
-        if 2 * done < length:
-            power = power @ power
-    return columns
 
 
 def _forget_krylov(layer: "LSSL", _: object) -> None:

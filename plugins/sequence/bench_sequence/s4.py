@@ -1,7 +1,8 @@
-"""S4: a state-space layer whose state matrix is diagonal plus rank one, started from HiPPO-LegS.
+"""S4: a state-space layer whose state matrix is diagonal plus low rank, started from a HiPPO matrix.
 
 Gu, Goel and Ré, Efficiently Modeling Long Sequences with Structured State Spaces (ICLR 2022, arXiv 2111.00396), with
-A = Λ − P P* (Goel et al., It's Raw!, 2022: Q = P keeps the system stable for all parameter values).
+A = Λ − P P* (Goel et al., It's Raw!, 2022: Q = P keeps the system stable for all parameter values); the measures LegT
+and FouT from Gu et al., How to Train Your HiPPO (2022, arXiv 2206.12037).
 
     x' = A x + B u,  y = C x + D u;   bilinear step:  Ā = (I − Δ/2 A)⁻¹ (I + Δ/2 A),  B̄ = (I − Δ/2 A)⁻¹ Δ B
     kernel K_l = C Ā^l B̄,  l < L;     its transform at ω_k = e^{−iθ_k}, θ_k = 2πk/L:  K̂_k = C̃ (I − ω_k Ā)⁻¹ B̄
@@ -9,19 +10,23 @@ A = Λ − P P* (Goel et al., It's Raw!, 2022: Q = P keeps the system stable for
 
 Symbols: B batch, L length, H channels (d_model), N state size, n = N/2 stored conjugate pairs (the other half of the
 state is the conjugate, every sum over the state is 2 Re of the stored half), c = 1 kernel per channel or 2 if
-bidirectional, S independent copies of (Λ, P, B) (n_ssm), F = L//2 + 1 frequencies.
-    Λ, P, B  (S, n) complex    C, C̃  (c, H, n) complex    D, Δ  (H,) real    K  (c, H, L)
-    s, c     (F,) real         sin(θ/2), cos(θ/2)
+bidirectional, S independent copies of (Λ, P, B) (n_ssm), r rank of P (2 for LegT, else 1), F = L//2 + 1 frequencies.
+    Λ, B  (S, n) complex    P  (r, S, n) complex    C, C̃  (c, H, n) complex    D, Δ  (H,) real    K  (c, H, L)
+    s, c  (F,) real         sin(θ/2), cos(θ/2)
 """
 
 import math
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from bench_sequence.convolution import causal_convolution, two_sided_convolution
-from bench_sequence.hippo import legs_nplr
+from bench_sequence.hippo import nplr
+from bench_sequence.krylov import krylov
+
+MIN_DECAY = 1e-4  # −Re Λ of LegT and FouT, which is 0; as in the reference code, the logarithm needs a positive number
+CHUNK = 256  # positions whose powers of Ā exist at once when a state is carried along a sequence
 
 
 class S4State(NamedTuple):
@@ -32,13 +37,14 @@ class S4State(NamedTuple):
 
 
 class S4(nn.Module):
-    """NPLR HiPPO-LegS convolution plus D u.
+    """NPLR HiPPO convolution plus D u.
 
     Args:
         d_model: H.
         l_max: length whose C̃ is trained. Shorter inputs use a prefix of the kernel; for longer ones C̃ is extended by
             doublings, which costs O(H N³) in every forward pass.
         causal: False adds a second kernel, with the same Λ, P, B and Δ, that runs backwards from lag one.
+        measure: the HiPPO matrix at the start, see hippo.py. For the windows of LegT and FouT, Re Λ starts at −1e-4.
         d_state: N, even.
         n_ssm: copies of (Λ, P, B), a divisor of d_model; neighbouring channels share one (the reference code deals
             them out in turn, which makes no difference before training). None: one for each channel
@@ -55,6 +61,7 @@ class S4(nn.Module):
         d_model: int,
         l_max: int,
         causal: bool,
+        measure: Literal["legs", "legt", "fourier"] = "legs",
         d_state: int = 64,
         n_ssm: int | None = None,
         dt_min: float = 0.001,
@@ -73,10 +80,10 @@ class S4(nn.Module):
             raise ValueError(f"b_clip must not be negative, got {b_clip}")
         self.d_model, self.l_max, self.causal, self.copies = d_model, l_max, causal, d_model // n_ssm
 
-        system = legs_nplr(d_state, b_clip)
-        self.log_neg_real = _parameter(torch.log(-system.Lambda.real).expand(n_ssm, -1))
+        system = nplr(measure, d_state, b_clip)
+        self.log_neg_real = _parameter(torch.log((-system.Lambda.real).clamp(min=MIN_DECAY)).expand(n_ssm, -1))
         self.imag = _parameter(system.Lambda.imag.expand(n_ssm, -1))
-        self.P = _parameter(torch.view_as_real(system.P).expand(n_ssm, -1, -1))
+        self.P = _parameter(torch.view_as_real(system.P)[:, None].expand(-1, n_ssm, -1, -1))
         self.B = _parameter(torch.view_as_real(system.B).expand(n_ssm, -1, -1))
         log_dt = torch.rand(d_model, dtype=torch.float64) * math.log(dt_max / dt_min) + math.log(dt_min)
         self.log_dt = _parameter(log_dt)
@@ -85,45 +92,75 @@ class S4(nn.Module):
         self.C_tilde = nn.Parameter(torch.empty(*C.shape, 2))
         self.set_output(C)
 
-    def forward(self, u: Tensor) -> Tensor:
-        """Map u (B, L, H) to y (B, L, H), for any L."""
-        K = self.kernel(u.shape[1])
-        y = causal_convolution(u, K[0]) if self.causal else two_sided_convolution(u, K[0], K[1])
-        return y + self.D * u
+    def forward(
+        self, u: Tensor, state: S4State | None = None, *, rate: float = 1.0, return_state: bool = False
+    ) -> Tensor | tuple[Tensor, S4State]:
+        """Map u (B, L, H) to y (B, L, H), for any L; with `return_state`, to y and the state after the last position.
 
-    def kernel(self, length: int) -> Tensor:
+        Args:
+            u: inputs.
+            state: the state before the first position, from here or from `step`; None for zero.
+            rate: samples of u are this many times as far apart in time as in training.
+            return_state: costs O(B L H N + L H N²), not needed otherwise.
+
+        Raises:
+            ValueError: a state is asked of or given to a bidirectional layer, or together with another rate.
+        """
+        if (state is not None or return_state) and (rate != 1 or not self.causal):
+            raise ValueError("a state needs causal=True and rate=1")
+        K = self.kernel(u.shape[1], rate)
+        y = causal_convolution(u, K[0]) if self.causal else two_sided_convolution(u, K[0], K[1])
+        y = y + self.D * u
+        if state is None and not return_state:
+            return y
+        if state is None:
+            state = self._zero_state(len(u))
+        else:
+            y = y + self._response(state, u.shape[1])
+        return (y, self._carried(state, u)) if return_state else y
+
+    def kernel(self, length: int, rate: float = 1.0) -> Tensor:
         """Return K (c, H, length) by algorithm 1 of the paper: Cauchy sums joined by Woodbury's identity.
 
         1 − ω = 2i s e^{−iθ/2} and 1 + ω = 2 c e^{−iθ/2}, so with R = Δ / (2i s − c Δ Λ) the identity reads
-        K̂ = e^{iθ/2} [C̃RB − c C̃RP P*RB / (1 + c P*RP)], which stays finite at ω = −1, where the paper's nodes do not.
+        K̂ = e^{iθ/2} [C̃RB − c C̃RP (I + c P*RP)⁻¹ P*RB], which stays finite at ω = −1, where the paper's nodes do not.
+
+        At another rate than 1, Δ is `rate` times as long and L shorter by as much, so that C̃ stays (approximately, as
+        e^{ΔLA} does) what it is; so the reference code. ValueError if `rate` is not positive.
         """
-        L, C = self.l_max, torch.view_as_complex(self.C_tilde)
-        if length > L:
-            L, C = self._doubled(length)
+        if not rate > 0:
+            raise ValueError(f"rate must be positive, got {rate}")
+        L, C = self._extended(length, rate)
         Lambda, P, B, dt = self._system()
+        dt = dt * rate
         half_angle = torch.arange(L // 2 + 1, dtype=torch.float64, device=dt.device) * (math.pi / L)
         s, c = torch.sin(half_angle).to(dt.dtype), torch.cos(half_angle).to(dt.dtype)
 
-        weights = torch.stack([*(C * B), *(C * P), P.conj() * B, P.conj() * P])  # (2c + 2, H, n)
-        sums = _pair_sums(weights, dt[:, None] * Lambda, s, c) * dt[:, None]
-        CB, CP, (PB, PP) = sums.split([len(C), len(C), 2])
-        K_hat = torch.complex(c, s) * (CB - c * CP * PB / (1 + c * PP))
+        left, right = torch.cat([C, P.conj()]), torch.cat([B[None], P])
+        sums = _pair_sums((left[:, None] * right).flatten(0, 1), dt[:, None] * Lambda, s, c) * dt[:, None]
+        sums = sums.unflatten(0, (len(left), len(right)))  # (c + r, 1 + r, H, F)
+        CB, CP = sums[: len(C), 0], sums[: len(C), 1:]
+        PB, PP = sums[len(C) :, 0], sums[len(C) :, 1:]
+        K_hat = torch.complex(c, s) * (CB - c * torch.einsum("crhf,rhf->chf", CP, _solve(c * PP, PB)))
         return torch.fft.irfft(K_hat, n=L)[..., :length]
 
     def step(self, u: Tensor, state: S4State | None = None) -> tuple[Tensor, S4State]:
         """Map one input u (B, H) to y (B, H) and the next state, in O(H N); `state` None means the zero state.
 
-        Ā x + B̄ u with the inverse of 2/Δ − A = (2/Δ − Λ) + P P* by Sherman and Morrison. ValueError if not causal.
+        Ā x + B̄ u with the inverse of 2/Δ − A = (2/Δ − Λ) + P P* by Woodbury's identity. ValueError if not causal.
         """
         if not self.causal:
             raise ValueError("step needs causal=True: a bidirectional output depends on later inputs")
         Lambda, P, B, dt = self._system()
         if state is None:
-            state = S4State(Lambda.new_zeros(len(u), *Lambda.shape), self.output()[0])
+            state = self._zero_state(len(u))
         two_over_dt = 2 / dt[:, None]
         d = 1 / (two_over_dt - Lambda)
-        v = (two_over_dt + Lambda) * state.x - P * _paired(P.conj() * state.x) + 2 * B * u[..., None]
-        x = d * (v - P * _paired(P.conj() * d * v) / (1 + _paired(P.conj() * d * P)))
+        P = P[:, None]  # (r, 1, H, n) against a batch
+        low_rank = (P * _paired(P.conj() * state.x)).sum(0)
+        v = (two_over_dt + Lambda) * state.x - low_rank + 2 * B * u[..., None]
+        PdP = _paired(P[:, None].conj() * d * P).squeeze(-1)  # (r, r, 1, H)
+        x = d * (v - (P * _solve(PdP, _paired(P.conj() * d * v).squeeze(-1))[..., None]).sum(0))
         return _paired(state.C * x).squeeze(-1) + self.D * u, S4State(x, state.C)
 
     def output(self) -> Tensor:
@@ -144,30 +181,68 @@ class S4(nn.Module):
         return [{"params": ssm, "max_lr": 1e-3, "weight_decay": 0.0}]
 
     def _system(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Return Λ, P, B for each channel, (H, n), and Δ (H,)."""
+        """Return Λ (H, n), P (r, H, n) and B (H, n), for each channel, and Δ (H,)."""
         Lambda = torch.complex(-torch.exp(self.log_neg_real), self.imag)
-        system = torch.stack([Lambda, torch.view_as_complex(self.P), torch.view_as_complex(self.B)])
-        Lambda, P, B = system.repeat_interleave(self.copies, dim=1)
-        return Lambda, P, B, torch.exp(self.log_dt)
+        B, P = torch.view_as_complex(self.B), torch.view_as_complex(self.P)
+        Lambda, B, *rows = torch.stack([Lambda, B, *P]).repeat_interleave(self.copies, dim=1)
+        return Lambda, torch.stack(rows), B, torch.exp(self.log_dt)
 
-    def _power(self, exponent: int) -> tuple[Tensor, Tensor]:
-        """Return I (N, N) and Ā^exponent (H, N, N) in float64, in the real coordinates (Re x, Im x)."""
-        Lambda, P, _, dt = (z.to(torch.complex128) for z in self._system())
+    def _dense(self) -> tuple[Tensor, Tensor]:
+        """Return Ā (H, N, N) and B̄ (H, N) in float64, in the real coordinates (Re x, Im x)."""
+        Lambda, P, B, dt = (z.to(torch.complex128) for z in self._system())
         p = torch.cat([P.real, P.imag], dim=-1)
         re, im = torch.diag_embed(Lambda.real), torch.diag_embed(Lambda.imag)
         A = torch.cat([torch.cat([re, -im], dim=-1), torch.cat([im, re], dim=-1)], dim=-2)
-        A = (A - 2 * p[..., :, None] * p[..., None, :]) * dt.real[:, None, None] / 2
+        A = (A - 2 * torch.einsum("rhi,rhj->hij", p, p)) * dt.real[:, None, None] / 2
         eye = torch.eye(A.shape[-1], dtype=A.dtype, device=A.device)
-        return eye, torch.linalg.matrix_power(torch.linalg.solve(eye - A, eye + A), exponent)
+        dtB = torch.cat([B.real, B.imag], dim=-1) * dt.real[:, None]
+        solved = torch.linalg.solve(eye - A, torch.cat([eye + A, dtB[..., None]], dim=-1))
+        return solved[..., :-1], solved[..., -1]
 
-    def _doubled(self, length: int) -> tuple[int, Tensor]:
-        """Return the first L = l_max 2^k >= length and its C̃ (c, H, n), by C̃_2L = C̃_L (I + Ā^L)."""
-        L, row = self.l_max, self._row(self.C_tilde)
-        eye, Abar_L = self._power(L)
-        while length > L:
-            row = row @ (eye + Abar_L)
-            L, Abar_L = 2 * L, Abar_L @ Abar_L
-        return L, self._unrow(row).to(_complex_dtype(self.C_tilde))
+    def _power(self, exponent: int) -> tuple[Tensor, Tensor]:
+        """Return I (N, N) and Ā^exponent (H, N, N), as `_dense` does."""
+        A_bar, _ = self._dense()
+        eye = torch.eye(A_bar.shape[-1], dtype=A_bar.dtype, device=A_bar.device)
+        return eye, torch.linalg.matrix_power(A_bar, exponent)
+
+    def _extended(self, length: int, rate: float) -> tuple[int, Tensor]:
+        """Return L >= length, the first (l_max 2^k) / rate, rounded, and its C̃ (c, H, n), by C̃_2L = C̃_L (I + Ā^L)."""
+        L, C = self.l_max, torch.view_as_complex(self.C_tilde)
+        if round(L / rate) < length:
+            row = self._row(self.C_tilde)
+            eye, Abar_L = self._power(L)
+            while round(L / rate) < length:
+                row = row @ (eye + Abar_L)
+                L, Abar_L = 2 * L, Abar_L @ Abar_L
+            C = self._unrow(row).to(C.dtype)
+        return round(L / rate), C
+
+    def _zero_state(self, batch: int) -> S4State:
+        C = self.output()[0]
+        return S4State(C.new_zeros(batch, *C.shape), C)
+
+    def _carried(self, state: S4State, u: Tensor) -> S4State:
+        """Return the state after the inputs u (B, L, H)."""
+        A_bar, B_bar = self._dense()
+        x = torch.cat([state.x.real, state.x.imag], dim=-1).to(A_bar.dtype)
+        columns = krylov(A_bar, B_bar, min(CHUNK, u.shape[1]))  # Ā^j B̄
+        for part in u.to(A_bar.dtype).split(CHUNK, dim=1):
+            T = part.shape[1]
+            over = torch.linalg.matrix_power(A_bar, T)
+            x = torch.einsum("hij,bhj->bhi", over, x) + torch.einsum("hnt,bth->bhn", columns[..., :T].flip(-1), part)
+        return S4State(torch.complex(*x.chunk(2, dim=-1)).to(state.x.dtype), state.C)
+
+    def _response(self, state: S4State, length: int) -> Tensor:
+        """Return C Ā^{t+1} x for t < length, (B, length, H): what the state before the first position adds to y."""
+        A_bar, _ = self._dense()
+        row = self._row(torch.view_as_real(state.C)[None])[:, 0]
+        rows = krylov(A_bar.mT, (row[:, None] @ A_bar)[:, 0], min(CHUNK, length))  # C Ā^{j+1}
+        x = torch.cat([state.x.real, state.x.imag], dim=-1).to(A_bar.dtype)
+        over, parts = torch.linalg.matrix_power(A_bar, CHUNK), []
+        for start in range(0, length, CHUNK):
+            parts.append(torch.einsum("hnt,bhn->bth", rows[..., : length - start], x))
+            x = torch.einsum("hij,bhj->bhi", over, x)
+        return torch.cat(parts, dim=1).to(self.D.dtype)
 
     @staticmethod
     def _row(C: Tensor) -> Tensor:
@@ -203,6 +278,15 @@ def _pair_sums(v: Tensor, lam: Tensor, s: Tensor, c: Tensor) -> Tensor:
     sums = torch.view_as_complex((weights @ terms).unflatten(-1, (-1, 2))).transpose(0, 1)  # (2m, H, F)
     with_re_v, with_re_v_lam = sums.chunk(2)
     return 4j * s * with_re_v - 2 * c * with_re_v_lam
+
+
+def _solve(M: Tensor, v: Tensor) -> Tensor:
+    """Return (I + M)⁻¹ v, for M (r, r, ...) and v (r, ...), at a rank r of 1 or 2."""
+    if len(v) == 1:
+        return v / (1 + M[0])
+    (a, b), (c, d) = M
+    a, d = 1 + a, 1 + d
+    return torch.stack([d * v[0] - b * v[1], a * v[1] - c * v[0]]) / (a * d - b * c)
 
 
 def _paired(z: Tensor) -> Tensor:

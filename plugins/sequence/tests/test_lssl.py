@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from bench_sequence.checks import check_resumes
-from bench_sequence.lssl import LSSL, discretise, krylov
+from bench_sequence.krylov import krylov
+from bench_sequence.lssl import LSSL, discretise
 
 
 @pytest.fixture(autouse=True)

@@ -4,11 +4,11 @@ import pytest
 import torch
 
 from bench_sequence import convolution
-from bench_sequence.hippo import legs, legs_nplr
+from bench_sequence.hippo import legs, nplr
 from bench_sequence.s4 import S4
 from bench_sequence.s4d import S4D, initial_system
 
-INITS = ("legs", "lin", "inv", "real", "random")
+INITS = ("legs", "lin", "inv", "quad", "real", "random")
 DISCRETIZATIONS = ("zoh", "bilinear")
 
 
@@ -23,7 +23,7 @@ def float64():
 
 def system(layer):
     """Return Λ, B (H, n), C (c, H, n) and Δ (H, 1)."""
-    Lambda = torch.complex(-layer.log_neg_real.exp(), layer.imag)
+    Lambda = torch.complex(-layer.decay.exp(), layer.imag)
     Lambda, B = (z.repeat_interleave(layer.copies, dim=0) for z in (Lambda, torch.view_as_complex(layer.B)))
     return Lambda, B, torch.view_as_complex(layer.C), layer.log_dt.exp()[:, None]
 
@@ -46,6 +46,94 @@ def test_convolution_is_the_recurrence(init, discretization):
     layer = S4D(d_model=4, l_max=70, causal=True, init=init, discretization=discretization, d_state=16, n_ssm=2)
     u = torch.randn(2, 70, 4)
     assert relative_error(run_steps(layer, u), layer(u)) < 1e-12
+
+
+@pytest.mark.parametrize("causal", [True, False])
+@pytest.mark.parametrize("choice", [{}, {"init": "real", "real_state": True}, {"real_transform": "relu"}])
+def test_scan_is_the_convolution(monkeypatch, causal, choice):
+    monkeypatch.setattr("bench_sequence.diagonal.CHUNK", 16)
+    build = {"d_model": 4, "l_max": 50, "causal": causal, "d_state": 8, "n_ssm": 2, **choice}
+    convolution_layer, scan_layer = S4D(**build), S4D(**build, path="scan")
+    scan_layer.load_state_dict(convolution_layer.state_dict())
+    u = torch.randn(2, 50, 4)
+    for rate in (1.0, 2.0):
+        assert relative_error(scan_layer(u, rate=rate), convolution_layer(u, rate=rate)) < 1e-12
+
+
+@pytest.mark.parametrize("path", ["convolution", "scan"])
+@pytest.mark.parametrize("cut", [1, 20, 64])
+def test_a_state_carries_on_where_a_prefix_ends(monkeypatch, path, cut):
+    monkeypatch.setattr("bench_sequence.diagonal.CHUNK", 16)
+    layer = S4D(d_model=4, l_max=64, causal=True, d_state=16, path=path)
+    u = torch.randn(2, 100, 4)
+    whole = layer(u)
+    head, state = layer(u[:, :cut], return_state=True)
+    assert relative_error(head, whole[:, :cut]) < 1e-12
+    next_output, next_state = layer.step(u[:, cut], state)
+    assert relative_error(next_output, whole[:, cut]) < 1e-12
+    tail, last = layer(u[:, cut + 1 :], next_state, return_state=True)
+    assert relative_error(tail, whole[:, cut + 1 :]) < 1e-12
+    assert relative_error(last, layer(u, return_state=True)[1]) < 1e-12
+
+
+@pytest.mark.parametrize("transform", ["exp", "softplus", "relu", "none"])
+def test_every_transform_of_the_real_part_starts_from_the_same_system(transform):
+    layer = S4D(d_model=4, l_max=16, causal=True, init="lin", real_transform=transform, d_state=8)
+    Lambda, _, _ = layer.system()
+    assert relative_error(Lambda, initial_system("lin", 4, 8)[0]) < 1e-12
+    with torch.no_grad():
+        layer.decay -= 5  # only the unconstrained form follows across zero
+    assert bool((layer.system()[0].real < 0).all()) == (transform != "none")
+
+
+def test_softmax_normalisation_is_dss_as_printed():
+    """Rows e^{lΔΛ}, each divided by its sum, written out; one Λ grows, which only the shifted form can bear."""
+    L = 40
+    layer = S4D(d_model=3, l_max=L, causal=False, discretization="dss", real_transform="none", d_state=8)
+    with torch.no_grad():
+        layer.decay[:, 1] = -0.7
+    Lambda, B, dt = layer.system()
+    rows = torch.exp((dt * Lambda)[..., None] * torch.arange(L))
+    rows = rows / rows.sum(-1, keepdim=True)
+    K = torch.einsum("chn,hnl->chl", torch.view_as_complex(layer.C) * B / Lambda, rows).real
+    assert relative_error(layer.kernel(L), K) < 1e-12
+    with torch.no_grad():
+        layer.decay[:, 1] = -1e5  # e^{LΔΛ} would overflow
+    assert bool(layer.kernel(L).isfinite().all())
+    with pytest.raises(ValueError, match="another discretization than dss"):
+        S4D(d_model=3, l_max=L, causal=True, discretization="dss", d_state=8).step(torch.zeros(1, 3))
+
+
+def test_real_state_is_a_sum_of_n_real_decays():
+    layer = S4D(d_model=3, l_max=20, causal=True, init="real", real_state=True, d_state=5)
+    assert {name: tuple(p.shape) for name, p in layer.named_parameters()} == {
+        "decay": (3, 5),
+        "C": (1, 3, 5),
+        "B": (3, 5),
+        "log_dt": (3,),
+        "D": (3,),
+    }
+    rate, dt = layer.decay.exp(), layer.log_dt.exp()[:, None]
+    assert relative_error(rate, torch.arange(1.0, 6.0).expand(3, -1)) < 1e-12
+    weights = 2 * layer.C[0] * layer.B * (1 - torch.exp(-dt * rate)) / rate
+    K = torch.einsum("hn,hnl->hl", weights, torch.exp(-(dt * rate)[..., None] * torch.arange(20)))
+    assert relative_error(layer.kernel(20)[0], K) < 1e-12
+
+
+def test_untrained_b_stays():
+    layer = S4D(d_model=3, l_max=20, causal=True, train_b=False, d_state=8)
+    assert {name for name, _ in layer.named_parameters()} == {"decay", "imag", "C", "log_dt", "D"}
+    assert len(layer.param_groups()[0]["params"]) == 3
+    assert "B" in layer.state_dict()
+
+
+def test_half_as_many_samples_at_twice_the_rate_give_every_other_output_of_a_held_input():
+    layer = S4D(d_model=3, l_max=20, causal=True, d_state=8)
+    held = torch.randn(2, 20, 3)
+    twice = held.repeat_interleave(2, dim=1)
+    assert relative_error(layer(held, rate=2.0), layer(twice)[:, 1::2]) < 1e-12
+    with pytest.raises(ValueError, match="rate must be positive"):
+        layer(held, rate=-1.0)
 
 
 @pytest.mark.parametrize("built_in", [torch.float32, torch.float64])
@@ -121,7 +209,8 @@ def test_s4_without_its_low_rank_part_is_s4d(causal):
     s4, s4d = S4(**shared), S4D(**shared, init="random", discretization="bilinear")
     with torch.no_grad():
         s4.P.zero_()
-        for name in ("log_neg_real", "imag", "B", "log_dt", "D"):
+        s4.log_neg_real.copy_(s4d.decay)
+        for name in ("imag", "B", "log_dt", "D"):
             getattr(s4, name).copy_(getattr(s4d, name))
     s4.set_output(torch.view_as_complex(s4d.C))
     u = torch.randn(2, 33, 4)
@@ -139,7 +228,7 @@ def test_transfer_functions_of_s4_and_s4d_legs_differ_by_the_factor_1_plus_rho(N
     A, B = legs(N)
     Lambda, B_tilde = (z[0] for z in initial_system("legs", 1, N))
     C = torch.randn(N)
-    C_tilde = C.to(torch.complex128) @ legs_nplr(N).V
+    C_tilde = C.to(torch.complex128) @ nplr("legs", N).V
     s = torch.complex(torch.rand(100), 100 * torch.randn(100))
     dplr = torch.linalg.solve(s[:, None, None] * torch.eye(N) - A, B.to(s.dtype)[:, None]).squeeze(-1) @ C.to(s.dtype)
     pairs = [
@@ -163,7 +252,7 @@ def test_discretised_s4d_legs_with_half_its_b_approaches_s4(dt, N, expected):
     L = round(3 / dt)
     layer = S4D(d_model=1, l_max=L, causal=True, init="legs", d_state=N, dt_min=dt, dt_max=dt)
     with torch.no_grad():
-        layer.C.copy_(torch.view_as_real(legs_nplr(N).V[:1][None]))
+        layer.C.copy_(torch.view_as_real(nplr("legs", N).V[:1][None]))
         layer.B /= 2
         s4 = -math.expm1(-dt) * torch.exp(-dt * torch.arange(L))
         error = float((layer.kernel(L).flatten() - s4).abs().mean() / dt)
@@ -186,6 +275,7 @@ def test_closed_form_initialisations():
     for init, expected in (
         ("lin", torch.complex(torch.full((32,), -0.5), math.pi * k)),
         ("inv", torch.complex(torch.full((32,), -0.5), 64 / math.pi * (64 / (2 * k + 1) - 1))),
+        ("quad", torch.complex(torch.full((32,), -0.5), (2 * k + 1) ** 2 / math.pi)),
         ("real", (-1.0 - k).to(torch.complex128)),
     ):
         Lambda, B = initial_system(init, 1, 64)
@@ -237,7 +327,7 @@ def test_long_kernels_keep_their_phase_in_float32():
     layer = S4D(d_model=1, l_max=4000, causal=True, init="lin", d_state=64, dt_min=0.1, dt_max=0.1)
     with torch.no_grad():
         layer.imag += 1300
-        layer.log_neg_real -= 7  # else the last taps have decayed to nothing
+        layer.decay -= 7  # else the last taps have decayed to nothing
     K = layer.kernel(4000)
     assert K.dtype == torch.float32
     assert relative_error(K, layer.double().kernel(4000)) < 1e-5
@@ -255,15 +345,20 @@ def test_param_group_holds_all_of_the_system_but_c_and_d():
     layer = S4D(d_model=4, l_max=16, causal=True, d_state=8)
     (group,) = layer.param_groups()
     names = {name for name, p in layer.named_parameters() if any(p is q for q in group["params"])}
-    assert names == {"log_neg_real", "imag", "B", "log_dt"}
+    assert names == {"decay", "imag", "B", "log_dt"}
     assert (group["max_lr"], group["weight_decay"]) == (1e-3, 0)
 
 
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
-        ({"init": "quad"}, "init"),
+        ({"init": "hippo"}, "init"),
         ({"discretization": "euler"}, "discretization"),
+        ({"discretization": "dss", "path": "scan"}, "path"),
+        ({"path": "loop"}, "path"),
+        ({"real_transform": "sigmoid"}, "real_transform"),
+        ({"real_state": True}, "init real"),
+        ({"n_ssm": 0}, "n_ssm"),
         ({"d_state": 5}, "even"),
         ({"n_ssm": 3}, "n_ssm"),
         ({"dt_min": 0.2}, "dt_min"),

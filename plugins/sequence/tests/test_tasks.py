@@ -72,7 +72,7 @@ def test_pooling_is_a_mean_and_blocks_are_residual(model):
 
 def test_outputs_from_a_position_on():
     torch.manual_seed(0)
-    build = {"d_model": 8, "l_max": 10, "layers": 1, "outputs": 1, "causal": True, "pool": False, "norm": False}
+    build = {"d_model": 8, "l_max": 10, "layers": 1, "outputs": 1, "causal": True, "pool": False, "norm": "none"}
     model = Backbone(nn.Linear(1, 8), Copy, first=4, **build)
     x = torch.randn(2, 10, 1)
     tail = model(x)

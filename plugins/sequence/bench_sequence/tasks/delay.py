@@ -49,7 +49,7 @@ class Delay:
             causal=True,
             pool=False,
             first=self.lag,
-            norm=False,  # the amplitude is the message
+            norm="none",  # the amplitude is the message
         )
         examples = {name: Examples(split.inputs, split.targets[:, self.lag :]) for name, split in splits(data).items()}
         recipe = Recipe(self.steps, self.batch_size, self.lr, self.weight_decay, self.warmup)

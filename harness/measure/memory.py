@@ -1,58 +1,14 @@
-"""Time, memory and size, measured honestly: the device synchronised, warm-up apart, absent rather than zero."""
+"""How much memory a run takes, of its process or of the GPU."""
 
 from __future__ import annotations
 
-import statistics
-import time
+import contextlib
+import ctypes
 from pathlib import Path
 
 import torch
-from torch import nn
 
 MIB = 2**20
-WARM_UP_STEPS = 3  # the first steps allocate buffers and choose algorithms
-
-
-def parameter_count(model: nn.Module) -> int:
-    """Return the number of trainable real numbers in a model; a complex one counts as two."""
-    return sum(p.numel() * (2 if p.is_complex() else 1) for p in model.parameters() if p.requires_grad)
-
-
-class StepTimer:
-    """Time the steps of a loop: ``with timer: step()``. Work between two steps is not counted.
-
-    `state` and `load` carry the times over to another process, which has a warm-up of its own.
-    """
-
-    def __init__(self, device: str) -> None:
-        self._device = torch.device(device)
-        self._warm_up: list[float] = []
-        self._seconds: list[float] = []
-        self._warm_up_left = WARM_UP_STEPS
-
-    def __enter__(self) -> None:
-        self._synchronize()
-        self._start = time.perf_counter()
-
-    def __exit__(self, *_: object) -> None:
-        self._synchronize()
-        (self._warm_up if self._warm_up_left else self._seconds).append(time.perf_counter() - self._start)
-        self._warm_up_left = max(0, self._warm_up_left - 1)
-
-    def _synchronize(self) -> None:
-        if self._device.type == "cuda":
-            torch.cuda.synchronize(self._device)
-
-    @property
-    def seconds_per_step(self) -> float:
-        """The median over the steps after warm-up, in seconds."""
-        return statistics.median(self._seconds or self._warm_up)
-
-    def state(self) -> dict[str, list[float]]:
-        return {"warm_up": self._warm_up, "seconds": self._seconds}
-
-    def load(self, state: dict[str, list[float]]) -> None:
-        self._warm_up, self._seconds = state["warm_up"], state["seconds"]
 
 
 class PeakMemory:
@@ -65,6 +21,7 @@ class PeakMemory:
     def __init__(self, device: str) -> None:
         self._device = torch.device(device)
         self._earlier = 0.0
+        _give_back()
         self._before = _status("RssAnon")
         self._begin()
 
@@ -93,6 +50,12 @@ class PeakMemory:
             return None
         # The system keeps the peak of the sum only. Pages of library files come as they are first executed, and stay.
         return max(0, peak - files - self._before) / 1024
+
+
+def _give_back() -> None:
+    """Have the C library return what was freed to the system, or what is taken next would hide in it."""
+    with contextlib.suppress(OSError, AttributeError):  # not glibc
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _status(field: str) -> int | None:

@@ -1,0 +1,137 @@
+"""What a suite can tell and what it will cost, before it is run."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import statistics
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness import provenance
+from harness.catalog import Catalog
+from harness.claims import Beats, Cheaper, Claim, NotWorse
+from harness.ledger import Ledger
+from harness.plan import Run, plan
+from harness.results import Results
+from harness.results.judging import spread
+from harness.stats.power import power, required_n, resolvable
+from harness.stats.prospects import prospects
+from harness.stats.verdicts import ALPHA, POWER, Finding
+from harness.suite import Suite
+
+
+@dataclass(frozen=True)
+class Power:
+    """What n seeds can tell about a claim.
+
+    `spread` is the standard deviation of the paired differences, of logarithms for a factor, and `source` where it is
+    from. `detectable` is the least gain that is told from none with a chance of 80 %; `chance` that of the claim being
+    REPRODUCED if it is true, and `needed` the seeds with which the check decides with a chance of 80 %. They are None
+    where nothing tells.
+    """
+
+    claim: Claim
+    n: int
+    source: str
+    spread: float | None = None
+    claimed: float | None = None
+    detectable: float | None = None
+    chance: float | None = None
+    needed: int | None = None
+
+
+@dataclass(frozen=True)
+class Cost:
+    """How long a suite will run, one run at a time, by the medians of stored runs of the same method and task.
+
+    `unknown` counts the waiting runs of which none is stored.
+    """
+
+    runs: int
+    waiting: int
+    seconds: float
+    unknown: int
+
+
+def planned(suite: Suite, catalog: Catalog) -> list[Run]:
+    """Return the runs of a suite on this machine. Raises SuiteError for whatever in it is wrong."""
+    device = provenance.resolve_device(suite.hardware.device)
+    suite = dataclasses.replace(suite, hardware=dataclasses.replace(suite.hardware, device=device))
+    return plan(suite, catalog, hardware=provenance.fingerprint(provenance.hardware()))
+
+
+def stored(folder: Path, runs: list[Run]) -> Results:
+    """Return what is stored, with the anchors that the plan has now. Raises ResultsError where there is no folder."""
+    anchors = {f"{run.task} {_spelled(run.task_params)}": run.anchors for run in runs if run.anchors}
+    return Results.load(folder).anchored(anchors)
+
+
+def powers(suite: Suite, results: Results | None, prior: float | None = None) -> list[Power]:
+    """Return what the suite's seeds can tell about each claim.
+
+    The spread is that of stored results or, where they do not tell, `prior`.
+    """
+    return [_power(claim, len(suite.seeds), results, prior) for claim in suite.claims]
+
+
+def cost(runs: list[Run], folder: Path, results: Results | None) -> Cost:
+    """Return how long the runs that are not done are expected to take."""
+    ledger = Ledger(folder)
+    ledger.refresh()
+    waiting = [run for run in runs if not run.skip and ledger.last(run.id).status not in ("done", "skipped")]
+    medians = {} if results is None else _medians(results)
+    known = [medians.get((run.method, _spelled(run.method_params), run.task, _spelled(run.task_params)))
+             or medians.get((run.method, run.task)) for run in waiting]  # fmt: skip
+    return Cost(len(runs), len(waiting), sum(one for one in known if one), sum(one is None for one in known))
+
+
+def _medians(results: Results) -> dict[tuple[str, ...], float]:
+    """Return the median seconds of runs that succeeded: by method and task with parameters, and by names alone."""
+    found: dict[tuple[str, ...], list[float]] = {}
+    done = results.all_runs[results.all_runs["status"] == "done"]
+    columns = (done[key] for key in ("method", "method_params", "task", "task_params", "seconds"))
+    for method, method_params, task, task_params, seconds in zip(*columns, strict=True):
+        for key in ((method, method_params, task, task_params), (method, task)):
+            found.setdefault(key, []).append(seconds)
+    return {key: statistics.median(values) for key, values in found.items()}
+
+
+def _spelled(params: Mapping[str, object]) -> str:
+    return json.dumps(params, sort_keys=True)
+
+
+def _power(claim: Claim, n: int, results: Results | None, prior: float | None) -> Power:
+    check = claim.check
+    if not isinstance(check, Beats | NotWorse | Cheaper):
+        return Power(claim, n, "depends on the sizes or levels, and on how straight the line is")
+    found = None
+    for evidence in [] if results is None else results.evidence():
+        found = found or spread(check, evidence)
+    deviation, source = (found[0], f"of {found[1]} stored seeds") if found else (prior, "as stated")
+    if deviation is None:
+        return Power(claim, n, "unknown: nothing is stored; state one with --spread")
+    if deviation == 0:
+        return Power(claim, n, f"{source}; the difference is always the same", 0.0, _claimed(check), 0.0, 1.0, 2)
+    return _told(claim, check, n, deviation, source)
+
+
+def _told(claim: Claim, check: Beats | NotWorse | Cheaper, n: int, deviation: float, source: str) -> Power:
+    least, size = resolvable(n, POWER, ALPHA, sides=1) * deviation, _claimed(check)
+    if isinstance(check, NotWorse):
+        chance, target = power(size / deviation, n, ALPHA, sides=1), size
+    else:
+        gain = math.log(size) if isinstance(check, Cheaper) else size
+        chance = prospects(gain / deviation, gain / deviation, n, check.share)[Finding.REPRODUCED]
+        target, least = (1 - check.share) * gain, math.exp(least) if isinstance(check, Cheaper) else least
+    needed = required_n(target / deviation, POWER, ALPHA, sides=1) if target else None
+    return Power(claim, n, source, deviation, size, least, chance, needed)
+
+
+def _claimed(check: Beats | NotWorse | Cheaper) -> float:
+    """Return the gain, the margin or the factor that a check names."""
+    if isinstance(check, Beats):
+        return check.by
+    return check.margin if isinstance(check, NotWorse) else check.factor

@@ -1,0 +1,246 @@
+"""The manifest of bench-merging: what it contributes, by name. Imports no torch."""
+
+from collections.abc import Iterator
+
+from bench_merging.family import MERGERS
+from bench_merging.levels import LEVELS
+from harness import Dataset, Method, Metric, Task, hookimpl
+
+__all__ = ["MERGERS"]
+
+_ONE = frozenset({"one-model", "order-invariant"})
+_MEAN = _ONE | {"idempotent"}
+
+
+def _method(level: str, name: str, target: str, reference: str, traits: frozenset[str], summary: str) -> Method:
+    return Method(name, MERGERS[level], f"bench_merging.methods.{target}", reference, traits, summary)
+
+
+@hookimpl
+def bench_methods() -> Iterator[Method]:
+    """Contribute the mergers, one file each."""
+    yield from _data_free()
+    yield from _with_inputs()
+    yield from _with_labels()
+
+
+def _data_free() -> Iterator[Method]:
+    level = "data-free"
+    yield _method(level, "pretrained", "pretrained:pretrained", "", _ONE, "the base as it is")
+    yield _method(
+        level, "experts", "experts:individual_experts", "", frozenset({"idempotent"}), "each task's own expert"
+    )
+    yield _method(
+        level, "average", "average:average", "Wortsman et al. 2022, arXiv:2203.05482", _MEAN, "mean of the experts"
+    )
+    yield _method(
+        level,
+        "task-arithmetic",
+        "task_arithmetic:task_arithmetic",
+        "Ilharco et al. 2023, arXiv:2212.04089",
+        _ONE,
+        "base plus the scaled sum of the experts' updates",
+    )
+    yield _method(
+        level,
+        "ties",
+        "ties:ties",
+        "Yadav et al. 2023, arXiv:2306.01708",
+        _ONE,
+        "updates trimmed, a sign elected for each entry, what agrees merged",
+    )
+    yield _method(
+        level,
+        "dare",
+        "dare:dare",
+        "Yu et al. 2024, arXiv:2311.03099",
+        frozenset({"one-model"}),
+        "entries of the updates dropped at random, the rest rescaled",
+    )
+    yield _method(
+        level,
+        "slerp",
+        "slerp:slerp",
+        "Shoemake 1985, doi:10.1145/325165.325242; as in mergekit",
+        _MEAN,
+        "spherical interpolation of two experts",
+    )
+    yield _method(
+        level,
+        "model-stock",
+        "model_stock:model_stock",
+        "Jang, Yun, Han 2024, arXiv:2403.19522",
+        _MEAN,
+        "between base and mean, by the angle between the updates",
+    )
+    yield _method(
+        level,
+        "tsv-m",
+        "tsv:tsv_m",
+        "Gargiulo et al. 2025, arXiv:2412.00081",
+        _ONE,
+        "leading singular vectors of the updates, whitened",
+    )
+    yield _method(
+        level,
+        "iso-c",
+        "iso:iso_c",
+        "Marczak et al. 2025, arXiv:2502.04959",
+        _ONE,
+        "sum of the updates with equal singular values",
+    )
+    yield _method(
+        level,
+        "pcb",
+        "pcb:pcb",
+        "Du et al. 2024, arXiv:2410.02396",
+        _ONE,
+        "entries weighted by competition within and between updates",
+    )
+    yield _method(
+        level,
+        "weight-matching",
+        "weight_matching:weight_matching",
+        "Ainsworth, Hayase, Srinivasa 2023, arXiv:2209.04836",
+        frozenset({"one-model", "idempotent"}),
+        "Git Re-Basin: units permuted until they match, then averaged",
+    )
+
+
+def _with_inputs() -> Iterator[Method]:
+    yield _method(
+        "unlabelled-train",
+        "fisher",
+        "fisher:fisher",
+        "Matena, Raffel 2022, arXiv:2111.09832",
+        frozenset({"one-model", "idempotent"}),
+        "average weighted by the diagonal Fisher information",
+    )
+    yield _method(
+        "unlabelled-train",
+        "regmean",
+        "regmean:regmean",
+        "Jin et al. 2023, arXiv:2212.09849",
+        frozenset({"one-model", "idempotent"}),
+        "linear layers by regression onto the experts' outputs",
+    )
+    yield _method(
+        "unlabelled-train",
+        "zipit",
+        "zipit:zipit",
+        "Stoica et al. 2024, arXiv:2305.03053",
+        frozenset({"one-model"}),
+        "correlated features merged, also within one model",
+    )
+    yield _method(
+        "unlabelled-test",
+        "adamerging",
+        "adamerging:adamerging",
+        "Yang et al. 2024, arXiv:2310.02575",
+        frozenset({"one-model"}),
+        "coefficients that minimise the entropy of predictions",
+    )
+
+
+def _with_labels() -> Iterator[Method]:
+    yield _method(
+        "evaluations",
+        "tuned",
+        "tuned:tuned",
+        "Ilharco et al. 2023, arXiv:2212.04089",
+        frozenset({"one-model"}),
+        "a data-free merge whose scale is chosen on validation data",
+    )
+    yield _method(
+        "evaluations",
+        "tall-masks",
+        "tall_masks:tall_masks",
+        "Wang et al. 2024, arXiv:2405.07813",
+        frozenset({"order-invariant"}),
+        "one bit per weight and task picks from the summed updates",
+    )
+    yield _method(
+        "evaluations",
+        "consensus",
+        "tall_masks:consensus",
+        "Wang et al. 2024, arXiv:2405.07813",
+        frozenset({"one-model", "order-invariant"}),
+        "the summed updates where they serve several tasks",
+    )
+    yield _method(
+        "training",
+        "multitask",
+        "multitask:multitask",
+        "",
+        frozenset({"one-model"}),
+        "the base trained on all tasks at once",
+    )
+
+
+@hookimpl
+def bench_tasks() -> Iterator[Task]:
+    """Contribute one task for each level of access."""
+    quality = (
+        "mean_accuracy",
+        "normalised_accuracy",
+        "worst_accuracy",
+        "task_accuracy",
+        "prototype_accuracy",
+        "unseen_accuracy",
+    )
+    more = ("corrupted_accuracy", "barrier", "pretrained_accuracy")
+    costs = ("merge_seconds", "extra_parameters", "evaluations", "peak_memory")
+    for level, family in MERGERS.items():
+        attribute = level.title().replace("-", "")
+        yield Task(
+            f"merge-{level}",
+            family,
+            f"bench_merging.tasks:{attribute}",
+            metrics=(*quality, *more, *costs),
+            datasets=("procedural-pool",),
+            summary=f"make one model of a pool's experts; a method sees, beyond weights, {LEVELS[level]}",
+        )
+
+
+@hookimpl
+def bench_metrics() -> Iterator[Metric]:
+    """Contribute the metrics of merging."""
+    for name, summary in _QUALITIES.items():
+        better = "lower" if name == "barrier" else "higher"
+        yield Metric(name, f"bench_merging.metrics:{name}", better=better, summary=summary)
+    yield Metric(
+        "pretrained_accuracy",
+        "bench_merging.metrics:pretrained_accuracy",
+        better="higher",
+        role="baseline",
+        summary="mean accuracy of the base, unmerged",
+    )
+    for name, (unit, summary) in _COSTS.items():
+        yield Metric(name, f"bench_merging.metrics:{name}", better="lower", unit=unit, role="cost", summary=summary)
+
+
+@hookimpl
+def bench_datasets() -> Iterator[Dataset]:
+    """Contribute the pools."""
+    yield Dataset(
+        "procedural-pool",
+        "bench_merging.pools.procedural:procedural_pool",
+        summary="a base and up to eight experts of procedural images and digits, trained here",
+    )
+
+
+_QUALITIES = {
+    "mean_accuracy": "mean over tasks",
+    "normalised_accuracy": "mean over tasks, relative to the task's expert",
+    "worst_accuracy": "the lowest of any task",
+    "task_accuracy": "one task's, by split",
+    "prototype_accuracy": "mean over tasks, with heads made anew from the merged features",
+    "unseen_accuracy": "mean over tasks that have no expert",
+    "corrupted_accuracy": "mean over tasks and corruptions of the test images",
+    "barrier": "loss barrier on the line from expert to merged model",
+}
+_COSTS = {
+    "merge_seconds": ("s", "wall time of the merge, a method's own evaluations and training included"),
+    "extra_parameters": ("", "stored beyond one model, in float32 parameters"),
+    "evaluations": ("", "one model measured on one task's validation data"),
+}

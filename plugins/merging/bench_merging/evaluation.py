@@ -1,0 +1,97 @@
+"""What is measured of a merged model; nothing here is seen by a method."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from bench_merging.corruptions import CORRUPTIONS
+from bench_merging.network import cosine_logits
+from bench_merging.pool import Pool
+from bench_merging.pools.training import head_of_features
+from bench_merging.state import StateDict
+
+PATH = 11  # points on a linear path, ends included
+
+ModelOf = Callable[[int], StateDict]  # a task -> the model for it; the same for all where there is one
+
+
+@torch.no_grad()
+def accuracies(pool: Pool, model: ModelOf, split: str) -> list[float]:
+    """Return the accuracy on each task with the frozen heads."""
+    return [accuracy(pool, model(task), split, task) for task in range(len(pool.experts))]
+
+
+@torch.no_grad()
+def accuracy(pool: Pool, model: StateDict, split: str, task: int) -> float:
+    """Return the accuracy of a model on one task."""
+    inputs, labels = pool.splits[split][task]
+    return _share(pool.network.logits(model, inputs, task), labels)
+
+
+@torch.no_grad()
+def prototype_accuracies(pool: Pool, model: ModelOf) -> list[float]:
+    """Return the test accuracy on each task with heads made anew from the merged model's features."""
+    found = []
+    for task, (train, test) in enumerate(zip(pool.splits["train"], pool.splits["test"], strict=True)):
+        weights = model(task)
+        head = head_of_features(lambda x, weights=weights: pool.network.features(weights, x), train)
+        found.append(_share(cosine_logits(pool.network.features(weights, test[0]), head), test[1]))
+    return found
+
+
+@torch.no_grad()
+def unseen_accuracies(pool: Pool, models: Sequence[StateDict]) -> list[float]:
+    """Return the accuracy on each task that has no expert, with heads of the base's features, mean over models."""
+    pairs = list(zip(pool.unseen, pool.unseen_heads, strict=True))
+    return [
+        sum(_share(cosine_logits(pool.network.features(model, x), head), labels) for model in models) / len(models)
+        for (x, labels), head in pairs
+    ]
+
+
+@torch.no_grad()
+def corrupted_accuracies(pool: Pool, model: ModelOf) -> list[float]:
+    """Return the test accuracy under each corruption, mean over tasks."""
+    models = [model(task) for task in range(len(pool.experts))]
+    return [
+        sum(
+            _share(pool.network.logits(models[task], corrupt(inputs), task), labels)
+            for task, (inputs, labels) in enumerate(pool.splits["test"])
+        )
+        / len(models)
+        for corrupt in CORRUPTIONS
+    ]
+
+
+@torch.no_grad()
+def barriers(pool: Pool, model: ModelOf) -> list[float]:
+    """Return, for each task, the loss barrier on the line from its expert to the merged model.
+
+    max over t in (0, 1) of L((1-t) a + t b) - (1-t) L(a) - t L(b), with L the cross-entropy on the task's test data, on
+    nine inner points. It is negative where the loss is convex along the line.
+    """
+    return [
+        _barrier([_loss(pool, _between(expert, merged, i / (PATH - 1)), task) for i in range(PATH)])
+        for task, (expert, merged) in enumerate(zip(pool.experts, map(model, range(len(pool.experts))), strict=True))
+    ]
+
+
+def _barrier(losses: Sequence[float]) -> float:
+    """Return the largest excess of inner points over the chord between the ends."""
+    steps = len(losses) - 1
+    return max(losses[i] - ((steps - i) * losses[0] + i * losses[-1]) / steps for i in range(1, steps))
+
+
+def _between(a: StateDict, b: StateDict, t: float) -> dict[str, Tensor]:
+    return {n: torch.lerp(a[n].float(), b[n].float(), t) if a[n].is_floating_point() else a[n] for n in a}
+
+
+def _loss(pool: Pool, model: StateDict, task: int) -> float:
+    inputs, labels = pool.splits["test"][task]
+    return float(functional.cross_entropy(pool.network.logits(model, inputs, task), labels))
+
+
+def _share(logits: Tensor, labels: Tensor) -> float:
+    return float((logits.argmax(-1) == labels).double().mean())

@@ -1,0 +1,1 @@
+"""The methods, one per file, and `search.py`, which several of them share."""

@@ -1,0 +1,41 @@
+"""Model Stock: the point between base and mean that lies closest to the experts' centre; Jang et al. 2024,
+arXiv:2403.19522.
+
+For every tensor:
+
+    delta_i   theta_i - theta_0
+    cos phi   mean over pairs of the cosine between delta_i and delta_j
+    t         K cos phi / (1 + (K - 1) cos phi), limited to [0, 1]
+    theta     t mean_i(theta_i) + (1 - t) theta_0
+
+For fine-tunes of one task. Experts of different tasks are near orthogonal, and the result stays near the base.
+"""
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from bench_merging.access import Access
+from bench_merging.state import StateDict, add, task_vectors
+
+FLOOR = 1e-6  # of a norm
+
+
+def model_stock(*, base: StateDict, experts: Sequence[StateDict], access: Access) -> dict[str, Tensor]:
+    """Return the interpolation between base and mean of the experts, with a ratio for each tensor."""
+
+    def delta(name: str) -> Tensor:
+        tau = task_vectors(name, base, experts)
+        return ratio(tau.flatten(1)) * tau.mean(0)
+
+    return add(base, delta)
+
+
+def ratio(tau: Tensor) -> float:
+    """Return t of task vectors (K, n)."""
+    count = len(tau)
+    unit = tau.double() / tau.double().norm(dim=1, keepdim=True).clamp(min=FLOOR)
+    gram = unit @ unit.T
+    cosine = float((gram.sum() - gram.trace()) / (count * (count - 1)))
+    divisor = 1 + (count - 1) * cosine
+    return 0.0 if divisor <= 0 else min(1.0, max(0.0, count * cosine / divisor))

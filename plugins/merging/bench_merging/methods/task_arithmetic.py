@@ -1,0 +1,30 @@
+"""Task arithmetic: add the sum of the task vectors; Ilharco et al. 2023, arXiv:2212.04089.
+
+    tau_i    theta_i - theta_0, the task vector of expert i
+    theta    theta_0 + scale * sum_i tau_i
+
+The paper chooses `scale` on validation data (method `tuned`); 0.3 is what later papers use for eight tasks without.
+"""
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from bench_merging.access import Access
+from bench_merging.state import StateDict, add
+
+
+def task_arithmetic(
+    *, base: StateDict, experts: Sequence[StateDict], access: Access, scale: float = 0.3
+) -> dict[str, Tensor]:
+    """Return the base with the scaled sum of the task vectors added."""
+    return add(base, lambda name: scale * summed(name, base, experts))
+
+
+def summed(name: str, base: StateDict, experts: Sequence[StateDict]) -> Tensor:
+    """Return sum_i tau_i of one tensor, float32; holds one expert's tensor at a time."""
+    origin = base[name].float()
+    total = experts[0][name].float() - origin
+    for expert in experts[1:]:
+        total += expert[name].float() - origin
+    return total

@@ -1,0 +1,94 @@
+"""TIES: trim, elect signs, merge what agrees; Yadav et al. 2023, arXiv:2306.01708.
+
+    tau_i     task vector of expert i over all floating tensors together, D entries
+    keep      share of the entries, the largest by magnitude, that survive the trimming
+    gamma     elected sign of each entry: that of the sum of the trimmed tau_i (by mass, not by votes)
+    theta     theta_0 + scale * merge of those trimmed tau_i whose sign is gamma: their mean, their sum, or the largest
+
+Threshold of tau_i: the (D - int(keep D))-th smallest magnitude, which itself survives, as in the released code
+(prateeky2806/ties-merging). Where gamma is 0 though entries survive, that is where they cancel exactly, the majority of
+all elected signs decides; where that is 0 too, the negative entries are taken. The paper's defaults are scale 1 with
+the mean; FusionBench and AdaMerging have 0.3 with the sum. A tensor that no expert has changed (a frozen tower) is left
+out of the D entries.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from bench_merging.access import Access
+from bench_merging.state import StateDict, add, floating, task_vectors
+
+Rule = Literal["mean", "sum", "max"]
+
+
+def ties(
+    *,
+    base: StateDict,
+    experts: Sequence[StateDict],
+    access: Access,
+    keep: float = 0.2,
+    scale: float = 1.0,
+    rule: Rule = "mean",
+) -> dict[str, Tensor]:
+    """Return the base with the merged, trimmed task vectors added.
+
+    Raises:
+        ValueError: `keep` is not in (0, 1].
+    """
+    if not 0 < keep <= 1:
+        raise ValueError(f"keep must be in (0, 1], got {keep}")
+    thresholds = trim_thresholds(base, experts, keep)
+    sign = majority(base, experts, thresholds)
+    return add(base, lambda name: scale * disjoint_merge(trimmed(name, base, experts, thresholds), sign, rule))
+
+
+def trim_thresholds(base: StateDict, experts: Sequence[StateDict], keep: float) -> list[float]:
+    """Return for each expert the magnitude that an entry has to reach, over all tensors that any expert has changed."""
+    if keep >= 1:
+        return [0.0] * len(experts)
+    names = changed(base, experts)
+    return [_threshold(names, base, expert, keep) for expert in experts]
+
+
+def changed(base: StateDict, experts: Sequence[StateDict]) -> list[str]:
+    """Return the names of the floating tensors that some expert has changed."""
+    return [name for name in floating(base) if any(not torch.equal(e[name], base[name]) for e in experts)]
+
+
+def _threshold(names: Sequence[str], base: StateDict, expert: StateDict, keep: float) -> float:
+    magnitudes = torch.cat([task_vectors(name, base, [expert]).abs().flatten() for name in names])
+    kept = int(keep * len(magnitudes))
+    return float(magnitudes.kthvalue(max(1, len(magnitudes) - kept)).values)
+
+
+def trimmed(name: str, base: StateDict, experts: Sequence[StateDict], thresholds: Sequence[float]) -> Tensor:
+    """Return the trimmed task vectors of one tensor, (K, *shape)."""
+    tau = task_vectors(name, base, experts)
+    limits = torch.tensor(thresholds).view(-1, *[1] * (tau.dim() - 1))
+    return torch.where(tau.abs() >= limits, tau, 0)
+
+
+def majority(base: StateDict, experts: Sequence[StateDict], thresholds: Sequence[float]) -> float:
+    """Return the sign that most entries elect, as the sign of the sum of all elected signs."""
+    elected = (trimmed(name, base, experts, thresholds).sum(0).sign().double().sum() for name in floating(base))
+    return float(torch.stack(list(elected)).sum().sign())
+
+
+def agreeing(tau: Tensor, majority: float) -> Tensor:
+    """Return the entries of the trimmed task vectors (K, *shape) whose sign is the elected one; 0 for the others."""
+    gamma = tau.sum(0).sign()
+    gamma = torch.where(gamma == 0, majority, gamma)
+    return torch.where(torch.where(gamma > 0, tau > 0, tau < 0), tau, 0)
+
+
+def disjoint_merge(tau: Tensor, majority: float, rule: Rule) -> Tensor:
+    """Return the merge of trimmed task vectors (K, *shape), each entry over those that agree with its sign."""
+    chosen = agreeing(tau, majority)
+    if rule == "sum":
+        return chosen.sum(0)
+    if rule == "max":
+        return chosen.gather(0, chosen.abs().argmax(0, keepdim=True))[0]
+    return chosen.sum(0) / (chosen != 0).sum(0).clamp(min=1)

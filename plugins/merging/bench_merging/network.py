@@ -1,0 +1,117 @@
+"""The architectures of the pools, and the frozen heads around them.
+
+x      inputs, (n, *shape)
+z      features, (n, d): what the merged weights compute
+H_k    frozen head of task k, (d, C_k): columns of norm 1
+logits scale * cos(z, H_k), as in CLIP: only the trunk is tuned or merged
+"""
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from bench_merging.state import widened
+
+LOGIT_SCALE = 10.0
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One axis of a tensor whose entries are the units of a permutation group.
+
+    `incoming` tells whether the tensor produces the units (rows of a weight, a bias) or consumes them (columns).
+    `repeat` is how many consecutive entries belong to one unit, as after flattening feature maps.
+    """
+
+    tensor: str
+    axis: int
+    incoming: bool
+    repeat: int = 1
+
+
+Groups = Sequence[Sequence[Axis]]  # for each group of interchangeable units, where they stand
+
+
+class Network:
+    """A trunk, its permutation groups in forward order, and a frozen head for each task."""
+
+    def __init__(self, trunk: nn.Module, heads: Sequence[Tensor]) -> None:
+        self._trunk = trunk.eval()
+        self.heads = list(heads)
+        self.groups: Groups = trunk.groups()  # type: ignore[operator]
+
+    def features(self, state: Mapping[str, Tensor], x: Tensor) -> Tensor:
+        """Return z, (n, d), of a trunk with the weights `state`, in float32; differentiable in them."""
+        return torch.func.functional_call(self._trunk, widened(state), (x,))
+
+    def logits(self, state: Mapping[str, Tensor], x: Tensor, task: int) -> Tensor:
+        """Return the logits of a task, (n, C)."""
+        return cosine_logits(self.features(state, x), self.heads[task])
+
+    def module(self, state: Mapping[str, Tensor]) -> nn.Module:
+        """Return a trunk of its own with these weights, in evaluation mode."""
+        trunk = copy.deepcopy(self._trunk)
+        trunk.load_state_dict(dict(state))
+        return trunk.eval()
+
+
+def cosine_logits(features: Tensor, head: Tensor) -> Tensor:
+    """Return scale * cos(z, H), (n, C)."""
+    return LOGIT_SCALE * functional.normalize(features, dim=-1) @ head
+
+
+class MLP(nn.Module):
+    """ReLU layers without normalisation; the last map has no bias and no nonlinearity."""
+
+    def __init__(self, inputs: int, hidden: Sequence[int], features: int) -> None:
+        super().__init__()
+        sizes = [inputs, *hidden]
+        self.hidden = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(sizes))
+        self.last = nn.Linear(sizes[-1], features, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.flatten(1)
+        for layer in self.hidden:
+            x = layer(x).relu()
+        return self.last(x)
+
+    def groups(self) -> Groups:
+        layers = [f"hidden.{i}" for i in range(len(self.hidden))]
+        followers = [*layers[1:], "last"]
+        return [
+            [Axis(f"{a}.weight", 0, True), Axis(f"{a}.bias", 0, True), Axis(f"{b}.weight", 1, False)]
+            for a, b in zip(layers, followers, strict=True)
+        ]
+
+
+class CNN(nn.Module):
+    """Two blocks of convolution, GroupNorm with one channel per group, ReLU and 2x2 mean pooling; then a linear map."""
+
+    def __init__(self, side: int, channels: Sequence[int], features: int) -> None:
+        super().__init__()
+        widths = [1, *channels]
+        self.convolutions = nn.ModuleList(nn.Conv2d(a, b, 3, padding=1) for a, b in pairwise(widths))
+        self.norms = nn.ModuleList(nn.GroupNorm(width, width) for width in channels)
+        self.area = (side // 2 ** len(channels)) ** 2
+        self.last = nn.Linear(channels[-1] * self.area, features, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.unsqueeze(1)
+        for convolution, norm in zip(self.convolutions, self.norms, strict=True):
+            x = functional.avg_pool2d(norm(convolution(x)).relu(), 2)
+        return self.last(x.flatten(1))
+
+    def groups(self) -> Groups:
+        count = len(self.convolutions)
+        found = []
+        for i in range(count):
+            own = [f"convolutions.{i}.weight", f"convolutions.{i}.bias", f"norms.{i}.weight", f"norms.{i}.bias"]
+            last = i == count - 1
+            after = Axis("last.weight", 1, False, self.area) if last else Axis(f"convolutions.{i + 1}.weight", 1, False)
+            found.append([*(Axis(name, 0, True) for name in own), after])
+        return found

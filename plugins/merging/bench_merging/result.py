@@ -1,0 +1,18 @@
+"""What a method gives back where a single model does not do: one for each task."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bench_merging.state import StateDict
+
+
+@dataclass(frozen=True)
+class Routed:
+    """One model per task, for which the task of an input has to be known when it is classified.
+
+    `model(k)` makes task k's model when it is asked for. `extra_parameters` is what has to be stored beyond one model,
+    in units of one float32 parameter.
+    """
+
+    model: Callable[[int], StateDict]
+    extra_parameters: float

@@ -1,0 +1,85 @@
+"""Models as their weights: a mapping from names to tensors, read one tensor at a time.
+
+Nothing here or in the methods asks for two tensors of a model at once unless its algorithm does, so that weights which
+lie in memory-mapped files are never in memory as a whole. Floating tensors are computed on in float32 and given back in
+their own type; integer buffers (positions, counters) are the base's.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from harness import BenchError
+
+StateDict = Mapping[str, Tensor]
+
+
+class WeightsError(BenchError):
+    """WeightsError that cannot be merged; the message names the tensor and the model."""
+
+
+def floating(base: StateDict) -> list[str]:
+    """Return the names of the tensors that are merged, in sorted order."""
+    return sorted(name for name in base if base[name].is_floating_point())
+
+
+def task_vectors(name: str, base: StateDict, experts: Sequence[StateDict]) -> Tensor:
+    """Return tau_i = theta_i - theta_0 of one tensor, (K, *shape) float32."""
+    origin = base[name].float()
+    return torch.stack([expert[name].float() - origin for expert in experts])
+
+
+def add(base: StateDict, delta: Callable[[str], Tensor]) -> dict[str, Tensor]:
+    """Return theta_0 + delta(name) for every floating tensor, and the base's other tensors."""
+    return assemble(base, lambda name: base[name].float() + delta(name))
+
+
+def assemble(base: StateDict, value: Callable[[str], Tensor]) -> dict[str, Tensor]:
+    """Return a model whose floating tensors are value(name), in the base's types, and whose others are the base's."""
+    return {
+        name: value(name).to(tensor.dtype) if tensor.is_floating_point() else tensor.clone()
+        for name, tensor in base.items()
+    }
+
+
+def flat_magnitudes(base: StateDict, expert: StateDict) -> Tensor:
+    """Return |tau| of a whole model as one vector, (D,) float32."""
+    return torch.cat([task_vectors(name, base, [expert]).abs().flatten() for name in floating(base)])
+
+
+def widened(state: StateDict) -> dict[str, Tensor]:
+    """Return a model with its floating tensors as float32; those that are already are not copied."""
+    return {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in state.items()}
+
+
+def validate(base: StateDict, experts: Sequence[StateDict], names: Sequence[str] = ()) -> None:
+    """Raise WeightsError unless there are two experts of the base's names, shapes and types, all finite, none the base.
+
+    Args:
+        base, experts: the models.
+        names: what to call the experts in a message, such as their files.
+    """
+    if len(experts) < 2:
+        raise WeightsError(f"merging needs two experts or more, got {len(experts)}")
+    for label, expert in zip(names or [f"expert {i}" for i in range(len(experts))], experts, strict=True):
+        for fault in _faults(base, expert):
+            raise WeightsError(f"{label}: {fault}")
+
+
+def _faults(base: StateDict, expert: StateDict) -> Iterator[str]:
+    yield from (f"lacks the tensor '{name}' of the base" for name in base if name not in expert)
+    yield from (f"has the tensor '{name}', which the base lacks" for name in expert if name not in base)
+    for name, origin in base.items():
+        yield from _faults_of(name, origin, expert[name])
+    if all(torch.equal(expert[name], base[name]) for name in floating(base)):
+        yield "equals the base in every tensor; is it the base itself?"
+
+
+def _faults_of(name: str, origin: Tensor, tensor: Tensor) -> Iterator[str]:
+    if tensor.shape != origin.shape:
+        yield f"'{name}' has the shape {tuple(tensor.shape)}, in the base {tuple(origin.shape)}"
+    if tensor.is_floating_point() != origin.is_floating_point():
+        yield f"'{name}' is of the type {tensor.dtype}, in the base {origin.dtype}"
+    if not tensor.isfinite().all():
+        yield f"'{name}' holds NaN or infinity"

@@ -1,0 +1,145 @@
+"""Average, task arithmetic, DARE, SLERP and Model Stock: closed forms."""
+
+import math
+
+import pytest
+import torch
+
+from bench_merging.methods.average import average
+from bench_merging.methods.dare import dare
+from bench_merging.methods.model_stock import model_stock, ratio
+from bench_merging.methods.slerp import interpolate, slerp
+from bench_merging.methods.task_arithmetic import task_arithmetic
+from harness import Skip
+
+
+def close(a, b, tolerance=1e-6):
+    for name in b:
+        torch.testing.assert_close(a[name], b[name], rtol=0, atol=tolerance)
+
+
+def test_the_average_is_task_arithmetic_at_one_over_k(draw, nothing):
+    base, experts = draw(4)
+    close(
+        average(base=base, experts=experts, access=nothing),
+        task_arithmetic(base=base, experts=experts, access=nothing, scale=1 / 4),
+    )
+
+
+def test_task_arithmetic_at_zero_is_the_base_and_at_one_a_single_expert(draw, nothing):
+    base, experts = draw(1)
+    zero = task_arithmetic(base=base, experts=experts, access=nothing, scale=0.0)
+    assert all(torch.equal(zero[name], base[name]) for name in base)
+    close(task_arithmetic(base=base, experts=experts, access=nothing, scale=1.0), experts[0])
+
+
+def test_task_arithmetic_is_linear_in_the_set_of_experts(draw, nothing):
+    base, experts = draw(4)
+    whole = task_arithmetic(base=base, experts=experts, access=nothing)
+    parts = [task_arithmetic(base=base, experts=part, access=nothing) for part in (experts[:1], experts[1:])]
+    close(whole, {name: parts[0][name] + parts[1][name] - base[name] for name in base})
+
+
+def test_dare_that_drops_nothing_is_task_arithmetic_and_all_the_base(draw, nothing):
+    base, experts = draw(3)
+    close(
+        dare(base=base, experts=experts, access=nothing, drop=0.0),
+        task_arithmetic(base=base, experts=experts, access=nothing),
+    )
+    close(dare(base=base, experts=experts, access=nothing, drop=1.0), base, 0)
+
+
+def test_what_dare_keeps_is_rescaled_exactly_and_about_the_right_share(draw, nothing):
+    base, experts = draw(1, m=100, n=100)
+    merged = dare(base=base, experts=experts, access=nothing, drop=0.8, scale=1.0)
+    tau, delta = (state["a.weight"] - base["a.weight"] for state in (experts[0], merged))
+    kept = delta != 0
+    torch.testing.assert_close(delta[kept], 5 * tau[kept], rtol=1e-3, atol=1e-5)
+    assert abs(kept.float().mean() - 0.2) < 4 * math.sqrt(0.2 * 0.8 / 10_000)
+    plain = dare(base=base, experts=experts, access=nothing, drop=0.8, scale=1.0, rescale=False)
+    delta = plain["a.weight"] - base["a.weight"]
+    torch.testing.assert_close(delta[delta != 0], tau[delta != 0], rtol=1e-3, atol=1e-6)
+
+
+def test_the_expectation_of_dare_is_task_arithmetic(draw, nothing):
+    base, experts = draw(2, m=4, n=3)
+    draws = torch.stack([dare(base=base, experts=experts, access=nothing, drop=0.7)["a.weight"] for _ in range(600)])
+    expected = task_arithmetic(base=base, experts=experts, access=nothing)["a.weight"]
+    error = (draws.mean(0) - expected).abs() / (draws.std(0) / math.sqrt(600))
+    assert error.max() < 4.5
+
+
+def test_dare_does_not_depend_on_the_order_of_the_tensors(draw, nothing):
+    base, experts = draw(2)
+    torch.manual_seed(3)
+    first = dare(base=base, experts=experts, access=nothing)
+    torch.manual_seed(3)
+    second = dare(base=dict(reversed(base.items())), experts=experts, access=nothing)
+    close(first, second, 0)
+
+
+def test_dare_refuses_a_share_above_one(draw, nothing):
+    base, experts = draw(2)
+    with pytest.raises(ValueError, match=r"drop must be in \[0, 1\], got 2"):
+        dare(base=base, experts=experts, access=nothing, drop=2.0)
+
+
+def test_slerp_ends_at_its_models_and_is_symmetric(draw, nothing):
+    base, experts = draw(2, size=2.0)
+    for t, end in ((0.0, experts[0]), (1.0, experts[1])):
+        close(slerp(base=base, experts=experts, access=nothing, t=t), end, 1e-6)
+    forth = slerp(base=base, experts=experts, access=nothing, t=0.3)
+    back = slerp(base=base, experts=experts[::-1], access=nothing, t=0.7)
+    close(forth, back)
+
+
+def test_slerp_keeps_the_norm_and_turns_at_constant_speed():
+    a, b = torch.tensor([3.0, 0.0]), torch.tensor([0.0, 3.0])
+    for t in (0.25, 0.5):
+        angle = torch.tensor(t * math.pi / 2)
+        torch.testing.assert_close(interpolate(a, b, t), 3 * torch.stack([angle.cos(), angle.sin()]))
+    torch.testing.assert_close(interpolate(a, 2 * a, 0.5), 1.5 * a)  # parallel: linear
+    torch.testing.assert_close(interpolate(a, torch.zeros(2), 0.5), a * math.sqrt(0.5))  # as in mergekit
+
+
+def test_slerp_of_orthogonal_task_vectors_is_task_arithmetic_at_a_half_root(nothing):
+    base = {"w": torch.ones(2)}
+    experts = [{"w": torch.tensor([2.0, 1.0])}, {"w": torch.tensor([1.0, 2.0])}]
+    close(
+        slerp(base=base, experts=experts, access=nothing, of="task-vectors"),
+        task_arithmetic(base=base, experts=experts, access=nothing, scale=math.sqrt(0.5)),
+    )
+
+
+def test_slerp_skips_three_experts(draw, nothing):
+    base, experts = draw(3)
+    with pytest.raises(Skip, match="two experts"):
+        slerp(base=base, experts=experts, access=nothing)
+
+
+@pytest.mark.parametrize(("count", "cosine", "expected"), [(2, 0.5, 2 / 3), (8, 0.02, 0.16 / 1.14), (3, -0.2, 0)])
+def test_the_ratio_of_model_stock(count, cosine, expected):
+    gram = torch.full((count, count), cosine).fill_diagonal_(1)
+    assert ratio(torch.linalg.cholesky(gram)) == pytest.approx(expected, abs=1e-6)
+
+
+def test_model_stock_projects_the_centre_onto_the_line_to_the_mean(nothing):
+    """theta_i = mu + e_i, all e_i orthogonal to each other and to mu: the closest point of the line is known."""
+    axes = torch.eye(6)
+    mu = 2 * axes[0]
+    experts = [{"w": mu + 0.7 * axes[i]} for i in (1, 2, 3)]
+    base = {"w": torch.zeros(6)}
+    mean = torch.stack([e["w"] for e in experts]).mean(0)
+    expected = (mu @ mean) / (mean @ mean) * mean
+    close(model_stock(base=base, experts=experts, access=nothing), {"w": expected})
+
+
+def test_model_stock_of_orthogonal_experts_is_the_base_and_scales_with_the_updates(draw, nothing):
+    base = {"w": torch.zeros(3)}
+    orthogonal = [{"w": torch.eye(3)[i]} for i in range(3)]
+    close(model_stock(base=base, experts=orthogonal, access=nothing), base)
+    base, experts = draw(3)
+    doubled = [{name: 2 * e[name] - base[name] for name in base} for e in experts]
+    merged = model_stock(base=base, experts=experts, access=nothing)
+    wide = model_stock(base=base, experts=doubled, access=nothing)
+    close({n: wide[n] - base[n] for n in base}, {n: 2 * (merged[n] - base[n]) for n in base}, 1e-5)

@@ -1,0 +1,142 @@
+"""The manifest of bench-pde: what it contributes, by name. Imports no torch."""
+
+from collections.abc import Iterator
+
+from bench_pde.family import NEURAL_OPERATOR
+from harness import Dataset, Method, Metric, Task, hookimpl
+
+__all__ = ["NEURAL_OPERATOR"]
+
+_ANY_GRID = frozenset({"1d", "2d", "any-grid"})
+_BUILT_FOR_ONE = frozenset({"1d", "2d"})
+
+_FNO_DATA = "Li et al. 2021, arXiv:2010.08895"
+_PDEBENCH = "Takamoto et al. 2022, arXiv:2210.07182"
+
+
+@hookimpl
+def bench_methods() -> Iterator[Method]:
+    """Contribute the operators, one file each."""
+    yield Method(
+        "fno",
+        NEURAL_OPERATOR,
+        "bench_pde.methods.fno:FNO",
+        reference="Li et al. 2021, arXiv:2010.08895",
+        traits=_ANY_GRID,
+        summary="Fourier neural operator",
+    )
+    yield Method(
+        "u-net",
+        NEURAL_OPERATOR,
+        "bench_pde.methods.unet:UNet",
+        reference="Ronneberger, Fischer, Brox 2015, arXiv:1505.04597",
+        traits=_ANY_GRID,
+        summary="the U-Net of 2015 as in PDEBench and PDEArena",
+    )
+    yield Method(
+        "u-net-modern",
+        NEURAL_OPERATOR,
+        "bench_pde.methods.unet_modern:ModernUNet",
+        reference="Gupta, Brandstetter 2023, arXiv:2209.15616",
+        traits=_BUILT_FOR_ONE,
+        summary="U-Net of wide residual blocks, as in PDEArena",
+    )
+    yield Method(
+        "deeponet",
+        NEURAL_OPERATOR,
+        "bench_pde.methods.deeponet:DeepONet",
+        reference="Lu et al. 2021, doi:10.1038/s42256-021-00302-5",
+        traits=_BUILT_FOR_ONE,
+        summary="deep operator network: a sum of learned functions with learned coefficients",
+    )
+
+
+_COSTS = ("parameters", "seconds_per_step", "peak_memory")
+_ERRORS = (
+    "relative_l2",
+    "nrmse",
+    "rmse",
+    "max_error",
+    "conserved_rmse",
+    "boundary_rmse",
+    "fourier_low",
+    "fourier_mid",
+    "fourier_high",
+)
+_BASELINES = ("persistence_relative_l2", "linear_relative_l2")
+
+
+def _task(name: str, target: str, dimensions: str, reference: str, summary: str, *metrics: str) -> Task:
+    return Task(
+        name,
+        NEURAL_OPERATOR,
+        f"bench_pde.tasks.problems:{target}",
+        metrics=(*_ERRORS, *metrics, *_BASELINES, *_COSTS),
+        datasets=(name,),
+        reference=reference,
+        requires=frozenset({dimensions}),
+        summary=summary,
+    )
+
+
+@hookimpl
+def bench_tasks() -> Iterator[Task]:
+    """Contribute the problems."""
+    rollout = "correlation_time"
+    yield _task("advection", "Advection", "1d", _PDEBENCH, "a shape that moves along", rollout)
+    yield _task("burgers", "Burgers", "1d", _PDEBENCH, "a wave that steepens and decays", rollout)
+    yield _task("burgers-map", "BurgersMap", "1d", _FNO_DATA, "from a Gaussian field to its state at time 1")
+    yield _task("reaction-diffusion", "ReactionDiffusion", "1d", _PDEBENCH, "logistic growth that spreads", rollout)
+    chaos = "Brandstetter, Welling, Worrall 2022, arXiv:2202.07643"
+    yield _task("kuramoto-sivashinsky", "KuramotoSivashinsky", "1d", chaos, "chaos of a flame front", rollout)
+    yield _task("darcy", "Darcy", "2d", _FNO_DATA, "from a medium of two conductivities to the pressure")
+    yield _task("navier-stokes", "NavierStokes", "2d", _FNO_DATA, "vorticity of a stirred fluid", rollout)
+    yield _task("wave", "Wave", "2d", "", "waves of a clamped membrane", rollout)
+
+
+@hookimpl
+def bench_metrics() -> Iterator[Metric]:
+    """Contribute errors of fields."""
+    summaries = {
+        "relative_l2": "norm of the error over the norm of the target, over the whole sample",
+        "nrmse": "root mean square error over that of the target, by frame",
+        "rmse": "root mean square error by frame",
+        "max_error": "largest error",
+        "conserved_rmse": "error of the field's sum",
+        "boundary_rmse": "error on the boundary",
+        "fourier_low": "error of the wave numbers 0 to 3",
+        "fourier_mid": "error of the wave numbers 4 to 11",
+        "fourier_high": "error of the wave numbers from 12",
+    }
+    for name, summary in summaries.items():
+        yield Metric(name, f"bench_pde.metrics:{name}", better="lower", summary=summary)
+    yield Metric(
+        "correlation_time",
+        "bench_pde.metrics:correlation_time",
+        better="higher",
+        unit="frames",
+        summary="frames until the correlation with the truth falls below 0.8",
+    )
+    baselines = {
+        "persistence_relative_l2": "predicting that nothing changes, or the mean of the training targets",
+        "linear_relative_l2": "ridge regression from the whole input to the whole output",
+    }
+    for name, summary in baselines.items():
+        yield Metric(name, f"bench_pde.metrics:{name}", better="lower", role="baseline", summary=summary)
+
+
+@hookimpl
+def bench_datasets() -> Iterator[Dataset]:
+    """Contribute the data sets, all of which are generated."""
+    functions = {
+        "advection": "advection:advection",
+        "burgers": "burgers:burgers",
+        "burgers-map": "burgers:burgers_map",
+        "reaction-diffusion": "reaction_diffusion:reaction_diffusion",
+        "kuramoto-sivashinsky": "kuramoto_sivashinsky:kuramoto_sivashinsky",
+        "darcy": "darcy:darcy",
+        "navier-stokes": "navier_stokes:navier_stokes",
+        "wave": "wave:wave",
+    }
+    for name, function in functions.items():
+        yield Dataset(name, f"bench_pde.equations.{function}")

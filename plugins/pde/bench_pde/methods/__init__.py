@@ -1,0 +1,1 @@
+"""Neural operators, one file per method."""

@@ -1,0 +1,93 @@
+"""DeepONet, the deep operator network.
+
+Lu, Jin, Pang, Zhang & Karniadakis, Nature Machine Intelligence 3 (2021), doi:10.1038/s42256-021-00302-5; networks as in
+Lu et al., "A comprehensive and fair comparison of two neural operators" (2022), doi:10.1016/j.cma.2022.114778.
+
+    G(a)(y) = Σ_k b_k(a(x_1), …, a(x_s)) t_k(y) + b_0        k = 1 … p
+    b       branch: a network on the input at s fixed sensors, here all points of the grid; p outputs per channel
+    t       trunk: a network on the position y, activated after its last layer too
+    y       where the boundary is periodic: cos and sin of 2πy and 4πy per axis, so that the output is periodic
+    p       number of basis functions
+
+In one dimension the branch is a network of fully connected layers, in two a convolutional one (64 and 128 channels, 5 x
+5, stride 2, then a layer of 128), as in the comparison's Darcy. Sensors are fixed, so the grid is. Initialisation:
+Glorot normal. The comparison undoes a pointwise normalisation at the output; here normalisation is the task's.
+"""
+
+import itertools
+import math
+
+import torch
+from torch import Tensor, nn
+
+from bench_pde.grids import channels_first, coordinates
+
+
+class DeepONet(nn.Module):
+    """(batch, *grid, in_channels) to (batch, *grid, out_channels), on the grid that it was built for.
+
+    Args:
+        basis: p.
+        width: of the layers of the networks.
+        layers: of the trunk; the branch of one dimension has one more.
+    """
+
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        out_channels: int,
+        grid: list[int],
+        boundary: str,
+        basis: int = 128,
+        width: int = 128,
+        layers: int = 3,
+    ) -> None:
+        super().__init__()
+        self.grid, self.basis, self.is_periodic = tuple(grid), basis, boundary == "periodic"
+        outputs, sensors, dimensions = basis * out_channels, math.prod(grid), len(grid)
+        if dimensions == 1:
+            sizes = [in_channels * sensors, *[width] * layers, outputs]
+            self.branch: nn.Module = nn.Sequential(nn.Flatten(), *_network(sizes)[:-1])
+        else:
+            self.branch = _convolutional(in_channels, outputs, self.grid)
+        self.trunk = nn.Sequential(
+            *_network([dimensions * (4 if self.is_periodic else 1), *[width] * (layers - 1), basis])
+        )
+        self.bias = nn.Parameter(torch.zeros(out_channels))
+        for module in self.modules():
+            if isinstance(module, nn.Linear | nn.Conv2d):
+                nn.init.xavier_normal_(module.weight)
+                nn.init.zeros_(module.bias)
+
+    def forward(self, a: Tensor) -> Tensor:
+        if a.shape[1:-1] != self.grid:
+            raise ValueError(f"the sensors are the grid {self.grid}, and the input is on {tuple(a.shape[1:-1])}")
+        b = self.branch(channels_first(a)).unflatten(-1, (self.basis, -1))
+        return torch.einsum("bkc,...k->b...c", b, self.trunk(self._positions(a))[0]) + self.bias
+
+    def _positions(self, like: Tensor) -> Tensor:
+        y = coordinates(self.grid, like, with_end=not self.is_periodic)
+        if not self.is_periodic:
+            return y
+        return torch.cat([f(k * math.pi * y) for k in (2, 4) for f in (torch.cos, torch.sin)], -1)
+
+
+def _network(sizes: list[int]) -> list[nn.Module]:
+    """Return fully connected layers, each with its activation."""
+    layers: list[nn.Module] = []
+    for i, o in itertools.pairwise(sizes):
+        layers += [nn.Linear(i, o), nn.Tanh()]
+    return layers
+
+
+def _convolutional(inputs: int, outputs: int, grid: tuple[int, ...]) -> nn.Module:
+    convolutions = nn.Sequential(
+        nn.Conv2d(inputs, 64, 5, stride=2), nn.ReLU(), nn.Conv2d(64, 128, 5, stride=2), nn.ReLU(), nn.Flatten()
+    )
+    with torch.no_grad():
+        try:
+            size = convolutions(torch.zeros(1, inputs, *grid)).shape[-1]
+        except RuntimeError:
+            raise ValueError(f"a grid of {min(grid)} points is too small for the branch; 13 are needed") from None
+    return nn.Sequential(convolutions, nn.Linear(size, 128), nn.ReLU(), nn.Linear(128, outputs))

@@ -1,0 +1,121 @@
+"""Errors of fields. `prediction` and `target` are (n, frames, *grid, channels); a steady field has one frame.
+
+Names and formulas are those of PDEBench (Takamoto et al. 2022, arXiv:2210.07182, appendix), and of Li et al. 2021
+(arXiv:2010.08895) for the relative L2 error. Written here with e = prediction - target, mean_x over the grid.
+"""
+
+import torch
+from torch import Tensor
+
+
+def relative_l2(prediction: Tensor, target: Tensor) -> float:
+    """mean_n ‖e‖ / ‖target‖, the norms over all entries of a sample (Li et al. 2021)."""
+    return float(relative_l2_loss(prediction.double(), target.double()))
+
+
+def relative_l2_loss(prediction: Tensor, target: Tensor) -> Tensor:
+    """The same, to be trained with."""
+    error, size = (tensor.flatten(1).norm(dim=1) for tensor in (prediction - target, target))
+    return (error / size.clamp(min=torch.finfo(size.dtype).tiny)).mean()
+
+
+def rmse(prediction: Tensor, target: Tensor) -> float:
+    """mean over samples, frames and channels of √(mean_x e²)."""
+    return float(_rms(prediction - target).mean())
+
+
+def nrmse(prediction: Tensor, target: Tensor) -> float:
+    """mean over samples, frames and channels of √(mean_x e²) / √(mean_x target²)."""
+    size = _rms(target)
+    return float((_rms(prediction - target) / size.clamp(min=torch.finfo(size.dtype).tiny)).mean())
+
+
+def max_error(prediction: Tensor, target: Tensor) -> float:
+    """mean over frames and channels of max over samples and grid of |e|."""
+    error = (prediction - target).double().abs()
+    return float(error.flatten(2, -2).amax((0, 2)).mean())
+
+
+def conserved_rmse(prediction: Tensor, target: Tensor) -> float:
+    """mean over frames and channels of √(mean_n (mean_x e)²): the error of what the grid holds in all."""
+    return float(_by_point(prediction - target).mean(2).square().mean(0).sqrt().mean())
+
+
+def boundary_rmse(prediction: Tensor, target: Tensor) -> float:
+    """mean over frames and channels of √(mean e²) over samples and the points of the boundary.
+
+    In two dimensions each edge counts with all its points, corners twice, as in PDEBench.
+    """
+    error = (prediction - target).double()
+    edges = [error.select(axis, end) for axis in range(2, error.ndim - 1) for end in (0, -1)]
+    squares = [edge.unsqueeze(2).flatten(2, -2).square() for edge in edges]
+    return float(torch.cat(squares, 2).mean((0, 2)).sqrt().mean())
+
+
+def fourier_low(prediction: Tensor, target: Tensor) -> float:
+    """Error of the wave numbers 0 to 3: see `fourier_spectrum`."""
+    return _band(prediction, target, 0, 4)
+
+
+def fourier_mid(prediction: Tensor, target: Tensor) -> float:
+    """Error of the wave numbers 4 to 11."""
+    return _band(prediction, target, 4, 12)
+
+
+def fourier_high(prediction: Tensor, target: Tensor) -> float:
+    """Error of the wave numbers from 12."""
+    return _band(prediction, target, 12, None)
+
+
+def fourier_spectrum(error: Tensor) -> Tensor:
+    """Return √(mean_n Σ |ê_k|²) by wave number, frame and channel, (frames, channels, wave numbers).
+
+    ê is the transform divided by the number of points, on all wave numbers of either sign; in two dimensions k is
+    floor(√(k_x² + k_y²)). So the sum of squares over k is the mean square of the error (Parseval). PDEBench takes the
+    quadrant k_x, k_y >= 0 only, and the mean over the modes of a ring in place of their sum.
+    """
+    axes = tuple(range(2, error.ndim - 1))
+    power = torch.fft.fftn(error.double(), dim=axes, norm="forward").abs().square().mean(0)
+    frequencies = [torch.fft.fftfreq(n, 1 / n, dtype=torch.float64) for n in error.shape[2:-1]]
+    size = sum(k**2 for k in torch.meshgrid(*frequencies, indexing="ij")).sqrt().floor().long().flatten()
+    rings = torch.zeros(*power.shape[:1], power.shape[-1], int(size.max()) + 1, dtype=power.dtype, device=power.device)
+    rings.index_add_(2, size.to(power.device), power.movedim(-1, 1).flatten(2))
+    return rings.sqrt()
+
+
+def correlation_time(prediction: Tensor, target: Tensor) -> float:
+    """Frames until the correlation with the target over the grid first falls below 0.8; mean over samples and channels.
+
+    A prediction that never falls below counts with the number of frames.
+    """
+    p, t = (_by_point(tensor) - _by_point(tensor).mean(2, keepdim=True) for tensor in (prediction, target))
+    size = (p.norm(dim=2) * t.norm(dim=2)).clamp(min=torch.finfo(p.dtype).tiny)
+    is_lost = ((p * t).sum(2) / size < 0.8).double()
+    frames = is_lost.shape[1]
+    first = torch.where(is_lost.any(1), is_lost.argmax(1).double(), float(frames))
+    return float(first.mean())
+
+
+def persistence_relative_l2(persistence: Tensor, target: Tensor) -> float:
+    """Relative L2 error of predicting that nothing changes; for steady problems, the mean of the training targets."""
+    return relative_l2(persistence, target)
+
+
+def linear_relative_l2(linear: Tensor, target: Tensor) -> float:
+    """Relative L2 error of a ridge regression from the whole input to the whole output."""
+    return relative_l2(linear, target)
+
+
+def _by_point(field: Tensor) -> Tensor:
+    """Return (n, frames, points, channels) in float64."""
+    return field.double().flatten(2, -2)
+
+
+def _rms(field: Tensor) -> Tensor:
+    return _by_point(field).square().mean(2).sqrt()
+
+
+def _band(prediction: Tensor, target: Tensor, low: int, high: int | None) -> float:
+    """Return the mean over frames, channels and the wave numbers of a band; 0 where the grid has none of them."""
+    band = fourier_spectrum(prediction - target)[..., low:high]
+    return float(band.mean()) if band.numel() else 0.0

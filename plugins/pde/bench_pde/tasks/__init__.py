@@ -1,0 +1,1 @@
+"""The tasks of neural operators: a steady map, and a field that evolves."""

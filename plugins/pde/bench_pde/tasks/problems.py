@@ -1,0 +1,120 @@
+"""The problems, each a data set with the parameters of laptop size; `bench show NAME` lists them.
+
+The published sizes are in the docstrings of `bench_pde.equations`.
+"""
+
+from dataclasses import dataclass
+
+from bench_pde.tasks.evolution import Evolution
+from bench_pde.tasks.steady import Steady
+
+
+@dataclass(frozen=True)
+class Advection(Evolution):
+    """See `bench_pde.equations.advection`."""
+
+    speed: float = 1.0
+    points: int = 128
+    frames: int = 20
+    interval: float = 0.05
+    train: int = 200
+
+    dataset = "advection"
+
+
+@dataclass(frozen=True)
+class Burgers(Evolution):
+    """See `bench_pde.equations.burgers`."""
+
+    viscosity: float = 0.03
+    points: int = 128
+    solved_on: int = 512
+    frames: int = 20
+    interval: float = 0.05
+    train: int = 200
+
+    dataset = "burgers"
+
+
+@dataclass(frozen=True)
+class ReactionDiffusion(Evolution):
+    """See `bench_pde.equations.reaction_diffusion`."""
+
+    diffusivity: float = 0.5
+    growth: float = 1.0
+    points: int = 128
+    frames: int = 20
+    interval: float = 0.05
+    train: int = 200
+
+    dataset = "reaction-diffusion"
+
+
+@dataclass(frozen=True)
+class KuramotoSivashinsky(Evolution):
+    """See `bench_pde.equations.kuramoto_sivashinsky`."""
+
+    length: float = 64.0
+    points: int = 128
+    warm_up: float = 40.0
+    frames: int = 20
+    interval: float = 1.0
+    train: int = 200
+
+    dataset = "kuramoto-sivashinsky"
+
+
+@dataclass(frozen=True)
+class NavierStokes(Evolution):
+    """See `bench_pde.equations.navier_stokes`."""
+
+    viscosity: float = 1e-3
+    points: int = 32
+    solved_on: int = 64
+    frames: int = 15
+    interval: float = 1.0
+    train: int = 100
+
+    dataset = "navier-stokes"
+
+
+@dataclass(frozen=True)
+class Wave(Evolution):
+    """See `bench_pde.equations.wave`."""
+
+    speed: float = 1.0
+    points: int = 32
+    modes: int = 8
+    frames: int = 20
+    interval: float = 0.05
+    train: int = 200
+
+    dataset = "wave"
+    boundary = "dirichlet"
+
+
+@dataclass(frozen=True)
+class BurgersMap(Steady):
+    """See `bench_pde.equations.burgers`."""
+
+    viscosity: float = 0.1
+    points: int = 256
+    solved_on: int = 1024
+    train: int = 400
+
+    dataset = "burgers-map"
+    boundary = "periodic"
+
+
+@dataclass(frozen=True)
+class Darcy(Steady):
+    """See `bench_pde.equations.darcy`."""
+
+    points: int = 32
+    solved_on: int = 94
+    high: float = 12.0
+    low: float = 3.0
+    train: int = 300
+
+    dataset = "darcy"
+    boundary = "dirichlet"

@@ -1,0 +1,61 @@
+"""A steady problem: one field is the input, another the solution."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+
+from bench_pde.baselines import RidgeRegression
+from bench_pde.metrics import relative_l2_loss
+from bench_pde.tasks.normalised import Normalised, Scale
+from harness import Build, Context, Outputs
+from harness.measure import PeakMemory
+from harness.train import Examples, Recipe, splits, supervised
+
+
+@dataclass(frozen=True)
+class Steady:
+    """Learn the map from `inputs` to `targets` of a data set; a subclass says of which, and fills in its parameters.
+
+    The loss is the relative L2 error of the fields as they are, as in Li et al. 2021 (arXiv:2010.08895); inputs and
+    outputs are standardised by channel for the method.
+    """
+
+    steps: int = 1000
+    batch_size: int = 20
+    lr: float = 0.001
+    weight_decay: float = 0.0001
+    warmup: float = 0.1
+
+    dataset = ""
+    boundary = ""
+
+    def run(self, build: Build, context: Context) -> Iterator[Outputs]:
+        memory = PeakMemory(context.device)
+        examples = {
+            name: Examples(split.inputs, split.targets.unsqueeze(1))
+            for name, split in splits(context.data(self.dataset, **self._data())).items()
+        }
+        inputs, targets = examples["train"].inputs[0], examples["train"].targets
+        torch.manual_seed(context.seeds.init)
+        operator = build(
+            in_channels=inputs.shape[-1],
+            out_channels=targets.shape[-1],
+            grid=list(inputs.shape[1:-1]),
+            boundary=self.boundary,
+        )
+        model = Normalised(operator, Scale(inputs), Scale(targets))
+        recipe = Recipe(self.steps, self.batch_size, self.lr, self.weight_decay, self.warmup)
+        yield from supervised(model, examples, relative_l2_loss, recipe, context, memory)
+        test = examples["test"]
+        yield Outputs(
+            split="test",
+            step=0,
+            target=test.targets,
+            persistence=targets.mean(0, keepdim=True).expand_as(test.targets),
+            linear=RidgeRegression(inputs, targets)(test.inputs[0]),
+        )
+
+    def _data(self) -> dict[str, int | float]:
+        """Return the parameters of the data set: the fields of a subclass, which are not those of this class."""
+        return {name: value for name, value in vars(self).items() if name not in Steady.__dataclass_fields__}

@@ -1,0 +1,122 @@
+"""The tasks: what the method sees, rollouts, baselines; and a run of everything through the command line."""
+
+import pandas as pd
+import pytest
+import torch
+from torch import nn
+
+from bench_pde.baselines import RidgeRegression
+from bench_pde.tasks.evolution import Windows
+from bench_pde.tasks.normalised import Normalised, Scale, Stepper
+from harness.testing import bench  # noqa: F401 - a fixture
+
+
+def test_windows_are_all_stretches_of_all_fields():
+    fields = torch.arange(2 * 5 * 3).reshape(2, 5, 3, 1).float()
+    windows = Windows(fields, given=2, following=1)
+    assert len(windows) == 6
+    examples = windows[torch.arange(6)]
+    assert examples.inputs[0].shape == (6, 2, 3, 1)
+    assert torch.equal(examples.inputs[0][1], fields[0, 1:3])
+    assert torch.equal(examples.targets[5], fields[1, 4:5])
+
+
+class Last(nn.Module):
+    """Returns the last given frame, scaled."""
+
+    def __init__(self, factor):
+        super().__init__()
+        self.factor, self.seen = factor, []
+
+    def forward(self, x):
+        self.seen.append(x)
+        return self.factor * x[..., -1:]
+
+
+@pytest.mark.parametrize("change", [False, True])
+def test_stepper_applies_the_operator_to_what_it_predicted(change):
+    frames = torch.full((4, 6, 8, 1), 3.0) + torch.tensor([-1.0, 1.0]).repeat(12)[:, None].reshape(4, 6, 1, 1)
+    scale = Scale(frames)
+    operator = Last(0.0 if change else 1.0)
+    changes = Scale(torch.full((4, 5, 8, 1), 0.5) + 0.1 * torch.randn(4, 5, 8, 1)) if change else None
+    stepper = Stepper(operator, scale, changes, trained=1, scored=3)
+    given = torch.stack([torch.zeros(2, 8, 1), torch.ones(2, 8, 1)], 1)
+    assert stepper.train()(given).shape == (2, 1, 8, 1)
+    predicted = stepper.eval()(given)
+    assert predicted.shape == (2, 3, 8, 1)
+    if change:  # the mean change, each time
+        expected = 1 + changes.mean * torch.arange(1, 4)[None, :, None, None].expand(2, 3, 8, 1)
+        assert torch.allclose(predicted, expected)
+    else:
+        assert torch.allclose(predicted, torch.ones(2, 3, 8, 1), atol=1e-6)
+        assert torch.allclose(operator.seen[1][..., 0], scale.standardised(torch.zeros(2, 8, 1))[..., 0])
+        assert torch.allclose(operator.seen[-1][..., 0], operator.seen[-1][..., 1])  # by now both are predictions
+
+
+def test_normalised_sees_and_returns_standard_fields():
+    inputs, outputs = 5 + 2 * torch.randn(50, 8, 2), -3 + 0.1 * torch.randn(50, 8, 1)
+    model = Normalised(Last(1.0), Scale(inputs), Scale(outputs))
+    predicted = model(inputs)
+    assert predicted.shape == (50, 1, 8, 1)
+    seen = model.operator.seen[0]
+    assert seen.mean((0, 1)).abs().max() < 1e-5
+    assert (seen.std((0, 1)) - 1).abs().max() < 1e-2
+    assert predicted.mean() == pytest.approx(-3, abs=1e-2)
+
+
+@pytest.mark.parametrize("count", [10, 200])
+def test_ridge_regression_finds_a_linear_map(count):
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(count, 5, 4, generator=generator, dtype=torch.float64)
+    weights = torch.randn(20, 3, generator=generator, dtype=torch.float64)
+    y = (x.flatten(1) @ weights + 7).unflatten(1, (3, 1))
+    error = (RidgeRegression(x, y, penalty=1e-14)(x) - y).abs().max()
+    assert error < 1e-6  # with 10 examples of 20 numbers it interpolates
+    if count == 200:
+        new = torch.randn(5, 5, 4, generator=generator, dtype=torch.float64)
+        expected = (new.flatten(1) @ weights + 7).unflatten(1, (3, 1))
+        assert (RidgeRegression(x, y, penalty=1e-14)(new) - expected).abs().max() < 1e-6
+
+
+SUITE = """
+tasks:
+  - {task: advection, params: {points: 32, frames: 3, given: 2, unrolled: 2, steps: 2, batch_size: 4, train: 8}}
+  - {task: burgers, params: {points: 32, solved_on: 64, viscosity: 0.2, frames: 2, steps: 2, batch_size: 4, train: 8}}
+  - {task: reaction-diffusion, params: {points: 32, frames: 2, interval: 0.01, steps: 2, batch_size: 4, train: 8}}
+  - task: kuramoto-sivashinsky
+    params: {length: 16, points: 32, warm_up: 0, frames: 2, steps: 2, batch_size: 4, train: 8}
+  - {task: burgers-map, params: {points: 32, solved_on: 64, steps: 2, batch_size: 4, train: 8}}
+  - {task: wave, params: {points: 24, frames: 2, steps: 2, batch_size: 4, train: 8, change: false}}
+  - {task: darcy, params: {points: 24, solved_on: 24, steps: 2, batch_size: 4, train: 8}}
+  - task: navier-stokes
+    params: {points: 24, solved_on: 24, frames: 2, interval: 0.1, steps: 2, batch_size: 4, train: 8}
+methods:
+  - fno
+  - {method: u-net, params: {features: 2, levels: 3}}
+  - {method: u-net-modern, params: {features: 8, blocks: 1}}
+  - {method: deeponet, params: {basis: 4, width: 8}}
+  - {method: fno, params: {variant: library, width: 8}}
+pack: 100
+"""
+
+
+def test_every_operator_on_every_problem(bench):  # noqa: F811
+    bench.write("s.yaml", SUITE)
+    done = bench("run", "s.yaml")
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = pd.read_parquet(bench.folder / "results" / "s")
+    assert set(rows["status"]) == {"done"}
+    assert rows["run"].nunique() == 40
+    tests = rows[rows["split"] == "test"]
+    baselines = tests[tests["metric"].str.contains("persistence|linear")].groupby(["task", "metric"])["value"]
+    assert (baselines.nunique() == 1).all()  # no method takes part in them
+    for error in ("relative_l2", "fourier_high", "linear_relative_l2"):
+        assert (tests[tests["metric"] == error].groupby("run").size() == 1).all()
+    frames = rows[(rows["split"] == "rollout") & (rows["metric"] == "nrmse") & (rows["task"] == "burgers")]
+    assert set(frames["step"]) == {1, 2}
+
+
+def test_bad_parameters_are_told_before_any_work(bench):  # noqa: F811
+    bench.write("s.yaml", "tasks: [{task: burgers, params: {viscosity: -1}}]\nmethods: [fno]\n")
+    done = bench("run", "s.yaml")
+    assert "viscosity must be positive, got -1" in done.stdout
