@@ -9,6 +9,7 @@ from harness.errors import BenchError, Skip
 from harness.hookspecs import hookimpl
 from harness.space import Choice, Integers, LogUniform, Space, Uniform
 from harness.spec import (
+    JSON,
     Anchors,
     Build,
     Context,
@@ -26,6 +27,7 @@ from harness.spec import (
 )
 
 __all__ = [
+    "JSON",
     "Anchors",
     "BenchError",
     "Build",

@@ -47,8 +47,7 @@ def bind_recipe(suite: Suite, entry: Entry, task: Task, chosen: Mapping[str, JSO
 
     Raises SuiteError, at the value's line, for one that the task does not leave to methods, and for a wrong type.
     """
-    known = {name: p for name, p in parameters(task.target).items() if name in task.recipe}
-    bound = {}
+    known, bound = recipe_of(task), {}
     for name, value in chosen.items():
         place = (*entry.place[:2], "recipe", name)
         if name not in known:
@@ -61,6 +60,11 @@ def bind_recipe(suite: Suite, entry: Entry, task: Task, chosen: Mapping[str, JSO
         except msgspec.ValidationError:
             raise suite.document.error(_misfit(f"task '{task.name}'", known[name], value), *place) from None
     return bound
+
+
+def recipe_of(task: Task) -> dict[str, Parameter]:
+    """Return the parameters of a task that a method may bring along."""
+    return {name: parameter for name, parameter in parameters(task.target).items() if name in task.recipe}
 
 
 def _misfit(whose: str, parameter: Parameter, value: JSON) -> str:

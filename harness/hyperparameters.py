@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from harness.binding import bind, bind_recipe
+from harness.binding import bind, bind_recipe, recipe_of
 from harness.errors import CatalogError, did_you_mean
 from harness.selection import plain
 from harness.source import Parameter, parameters
@@ -112,9 +112,8 @@ def _ranges(suite: Suite, contender: Contender, task: Task) -> dict[tuple[str, s
     if unknown := space.params.keys() - contender.known.keys():
         raise CatalogError(f"method '{entry.name}' declares a space of '{min(unknown)}', which is no parameter of it")
     params = {("params", name): one for name, one in space.params.items() if name not in contender.chosen}
-    recipe = {
-        ("recipe", name): one for name, one in space.recipe.items() if name in task.recipe and name not in entry.recipe
-    }
+    left = recipe_of(task)
+    recipe = {("recipe", name): one for name, one in space.recipe.items() if name in left and name not in entry.recipe}
     return params | recipe
 
 

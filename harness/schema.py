@@ -99,7 +99,7 @@ def difference(schema: pa.Schema) -> str:
 def as_rows(record: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the rows of a journal's record."""
     given = record["common"]
-    common = {"variant": given["method_params"], **_BEFORE_TUNING, **given}
+    common = {"variant": given.get("method_params"), **_BEFORE_TUNING, **given}
     common["started_at"] = datetime.fromisoformat(common["started_at"])
     values = record["values"] or [dict.fromkeys(VALUE_COLUMNS)]
     return [{**common, **value} for value in values]

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from bench_sequence.family import SEQUENCE_MIXER
+from bench_sequence.hyperparameters import RECIPE
 from harness import Dataset, Metric, Task
 
 _COSTS = ("parameters", "seconds_per_step", "peak_memory")
@@ -99,6 +100,7 @@ def _task(
         metrics=(*((metrics,) if isinstance(metrics, str) else metrics), *_COSTS),
         datasets=(datasets,) if isinstance(datasets, str) else datasets,
         requires=requires,
+        recipe=RECIPE,
         reference=reference,
         summary=summary,
     )
