@@ -70,6 +70,8 @@ def _speed_metrics() -> Iterator[Metric]:
 def bench_sections() -> Iterator[Section]:
     """Contribute what every report begins with."""
     yield Section("Leaderboards", "harness.report.sections:leaderboards")
+    yield Section("All tasks", "harness.report.sections:over_all_tasks")
+    yield Section("Claims", "harness.report.sections:claims")
     yield Section("Runs that did not succeed", "harness.report.sections:failures")
     yield Section("Provenance", "harness.report.sections:provenance")
 

@@ -53,6 +53,7 @@ class Catalog:
     sections: Mapping[str, Section] = field(default_factory=dict)
     executors: Mapping[str, Executor] = field(default_factory=dict)
     suites: Mapping[str, Path] = field(default_factory=dict)
+    references: Mapping[str, Path] = field(default_factory=dict)  # BibTeX files, by their own path
     owners: Mapping[tuple[str, str], Plugin] = field(default_factory=dict)
 
     @cached_property
@@ -86,6 +87,7 @@ _CONTRIBUTIONS = {
     "sections": _Contribution("bench_sections", Section, lambda item: item.name),
     "executors": _Contribution("bench_executors", Executor, lambda item: item.name),
     "suites": _Contribution("bench_suites", Path, lambda item: item.stem),
+    "references": _Contribution("bench_references", Path, str),
 }
 
 
@@ -168,8 +170,8 @@ def _check_names(kind: str, name: str, item: Any) -> None:
 
 
 def _names(kind: str, name: str, item: Any) -> Iterator[tuple[str, str]]:
-    """Yield the names that a contribution brings, with what each is. A section's is a heading, which is free text."""
-    if kind != "sections":
+    """Yield the names that a contribution brings, with what each is. A heading and a path are free text."""
+    if kind not in ("sections", "references"):
         yield "name", name
     if kind == "datasets":
         yield from (("file", file.name) for form in item.sources for file in form)

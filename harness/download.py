@@ -46,7 +46,7 @@ def located(name: str, sources: tuple[tuple[File, ...], ...]) -> dict[str, Path]
     ways = [f"`bench data import {name} PATH` takes a local copy"]
     if all(file.url for file in sources[0]):
         ways.insert(0, f"`bench data get {name}` fetches it")
-    raise DataError(f"{wanted} is not in {data_folder()}: {', '.join(ways)}")
+    raise DataError(f"no {wanted} in {data_folder()}: {', '.join(ways)}")
 
 
 def kept(name: str, file: File) -> Path:

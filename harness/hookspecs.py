@@ -53,6 +53,11 @@ def bench_suites() -> Iterable[Path]:  # type: ignore[empty-body]
 
 
 @hookspec
+def bench_references() -> Iterable[Path]:  # type: ignore[empty-body]
+    """Contribute BibTeX files; `bench cite` finds in them the works whose arXiv number or DOI a reference names."""
+
+
+@hookspec
 def bench_executors() -> Iterable[Executor]:  # type: ignore[empty-body]
     """Contribute executors: `bench run --executor NAME` gives one the runs of a suite."""
 

@@ -14,7 +14,7 @@ from harness import source
 from harness.catalog import Catalog
 from harness.claims import Cell, Unresolved, resolve
 from harness.claims.resolving import spelled
-from harness.errors import BenchError, SuiteError
+from harness.errors import BenchError, SuiteError, did_you_mean
 from harness.hyperparameters import Setup
 from harness.pairing import Pair, pairs
 from harness.selection import Facts, Selection, facts
@@ -114,8 +114,9 @@ def plan(suite: Suite, catalog: Catalog, *, hardware: str, lack: str = "", choos
             runs.append(run(pair, setup, seed, trials=len(pair.points)))
     _check_distinct(suite, runs)
     each = [run(pair, pair.setup, suite.seeds[0]) for pair in met]
+    _check_published(suite, each)
     _check_field(suite, each)
-    _check_claims(suite, each)
+    _check_claims(suite, catalog, each)
     return runs
 
 
@@ -162,6 +163,19 @@ def _check_distinct(suite: Suite, runs: list[Run]) -> None:
         seen.add(run.id)
 
 
+def _check_published(suite: Suite, runs: list[Run]) -> None:
+    """Raise SuiteError where a published number is none of what the suite measures."""
+    for i, number in enumerate(suite.published):
+        meant = [r for r in runs if number.matches(r.method, r.method_params, r.task, r.task_params)]
+        if not meant:
+            wrong = f"the suite has no run of '{number.method}' on '{number.task}'"
+            raise suite.document.error(wrong, "published", i, "method")
+        metrics = {name for run in meant for name in run.metrics}
+        if number.metric not in metrics:
+            wrong = f"'{number.task}' is not scored by '{number.metric}'{did_you_mean(number.metric, metrics)}"
+            raise suite.document.error(wrong, "published", i, "metric")
+
+
 def _check_field(suite: Suite, runs: list[Run]) -> None:
     for i, expression in enumerate(suite.field):
         selection = Selection.parse(expression, plain="method")
@@ -170,11 +184,13 @@ def _check_field(suite: Suite, runs: list[Run]) -> None:
             raise suite.document.error(f"'field': {unknown or f'{expression!r} matches no method here'}", "field", i)
 
 
-def _check_claims(suite: Suite, runs: list[Run]) -> None:
+def _check_claims(suite: Suite, catalog: Catalog, runs: list[Run]) -> None:
     """Raise SuiteError, with file and line, for a claim that does not fit what is planned."""
     if all(run.skip for run in runs):
         return  # the machine lacks what the suite asks for
-    cells = list({(cell.method, cell.task): cell for cell in map(_cell_of, runs) if cell}.values())
+    spent = frozenset(name for name, metric in catalog.metrics.items() if metric.better == "lower")
+    cells = list({(run.method, str(run.method_params), run.task, str(run.task_params)): _cell_of(run, spent)
+                  for run in runs if not run.skip}.values())  # fmt: skip
     for claim in suite.claims:
         try:
             resolve(claim.check, cells)
@@ -184,10 +200,8 @@ def _check_claims(suite: Suite, runs: list[Run]) -> None:
             ) from None
 
 
-def _cell_of(run: Run) -> Cell | None:
-    """Return what a claim may speak of; nothing for a pairing that is not to be."""
-    if run.skip:
-        return None
+def _cell_of(run: Run, spent: frozenset[str]) -> Cell:
+    """Return what a claim may speak of."""
     return Cell(
         method=spelled(run.method, run.variant),
         task=spelled(run.task, run.task_params),
@@ -195,7 +209,7 @@ def _cell_of(run: Run) -> Cell | None:
         method_params=run.variant,
         task_params=run.task_params,
         metrics=tuple(run.metrics),
-        costs=run.costs,
+        spent=spent,
         has_anchors=run.anchors is not None,
     )
 

@@ -261,6 +261,7 @@ def _header(job: Job) -> dict[str, Any]:
         "schema_version": schema.SCHEMA_VERSION,
         "suite": job.suite.name,
         "title": job.suite.title,
+        "description": job.suite.description,
         "suite_text": job.suite.document.text,
         "plan": [run.id for run in job.runs],
         "metrics": {
@@ -269,6 +270,7 @@ def _header(job: Job) -> dict[str, Any]:
         },
         "primary": {_posed(run): next(iter(run.metrics)) for run in job.runs},
         "select": {_posed(run): run.select for run in job.runs if run.select},
+        "published": [number.plain() for number in job.suite.published],
         "field": list(job.suite.field),
         "anchors": {_posed(run): dataclasses.asdict(run.anchors) for run in job.runs if run.anchors},
         "hardware": {provenance.fingerprint(hardware): hardware},

@@ -11,9 +11,9 @@ One file, no include, no inheritance, no interpolation:
       - task: delay
         params: {lag: 64}                 # fixed values
         metrics: [mse]                    # instead of the task's own; the first ranks
+        anchors: {chance: 1, reference: 0, source: a perfect copy}   # instead of the task's own
       - task: speed
         reference: s4                     # what each method is timed against; or {method: s4, params: {…}}
-        anchors: {chance: 1, reference: 0, source: a perfect copy}   # instead of the task's own
     methods:
       - s4
       - method: s4d
@@ -27,6 +27,9 @@ One file, no include, no inheritance, no interpolation:
       trials: 16                          # so many points of it, each run once for each of the seeds below,
       select: accuracy                    # the best by this metric on validation data (else by the task's first)
       seeds: [1000000]                    # is run on the suite's own seeds, which these are not
+    claims: []                            # see harness.claims
+
+Published numbers may stand beside the measured ones: see `harness.published`.
 """
 
 from __future__ import annotations
@@ -36,10 +39,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from harness import document, units
+from harness import document, published, units
 from harness.claims import Claim, read_claims
 from harness.document import Document, Place, describe
 from harness.errors import SuiteError, did_you_mean
+from harness.published import Published
 from harness.selection import Selection
 from harness.spec import JSON, Anchors
 from harness.text import NAME_RULE, is_name
@@ -98,25 +102,15 @@ class Suite:
     seeds: tuple[int, ...]
     tasks: tuple[Entry, ...]
     methods: tuple[Entry, ...]
+    published: tuple[Published, ...]
     field: tuple[str, ...]  # expressions that choose the methods which ranks refer to; empty for all
     tune: Tune | None
     claims: tuple[Claim, ...]
     document: Document
 
 
-_KEYS = (
-    "title",
-    "description",
-    "hardware",
-    "time_limit",
-    "pack",
-    "seeds",
-    "tasks",
-    "methods",
-    "field",
-    "tune",
-    "claims",
-)
+_RUN_KEYS = ("title", "description", "hardware", "time_limit", "pack", "seeds", "tasks", "methods")
+_KEYS = (*_RUN_KEYS, "field", "tune", "claims", "published")
 _ENTRY_KEYS = {"task": ("metrics", "reference", "anchors"), "method": ("preset", "recipe", "origin")}
 
 
@@ -142,6 +136,7 @@ def read_suite(path: Path) -> Suite:
         tasks=_entries(source, "task", top["tasks"]),
         methods=_entries(source, "method", top["methods"]),
         tune=_tune(source, top["tune"], seeds) if "tune" in top else None,
+        published=published.read(source, top.get("published", [])),
         field=_field(source, top.get("field", [])),
         claims=read_claims(source, top.get("claims", [])),
         document=source,

@@ -126,7 +126,7 @@ def test_get_fetches_what_a_run_then_uses(user, tmp_path):
     code, output = score(user, "words")
     assert code == 1
     wanted = (
-        f"data set 'words' cannot be made: words.txt is not in {tmp_path}/data: `bench data get words` fetches it, "
+        f"data set 'words' cannot be made: no words.txt in {tmp_path}/data: `bench data get words` fetches it, "
         "`bench data import words PATH` takes a local copy"
     )
     assert wanted in " ".join(output.split())

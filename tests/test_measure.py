@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from harness import measure
-from harness.measure import WARM_UP_STEPS, PeakMemory, StepTimer, parameter_count
+from harness.measure import WARM_UP_STEPS, PeakMemory, Size, StepTimer, parameter_count, size
+from harness.measure import memory as memory_module
 
 
 class Mixed(nn.Module):
@@ -22,6 +22,11 @@ class Mixed(nn.Module):
 
 def test_parameters_are_trainable_real_numbers():
     assert parameter_count(Mixed()) == 2 * 3 + 2 * 5
+
+
+def test_size_tells_trainable_total_and_bytes():
+    assert size(Mixed()) == Size(trainable=16, total=23, bytes=4 * 6 + 8 * 5 + 4 * 7)
+    assert size(Mixed().double()).bytes == 8 * 6 + 8 * 5 + 8 * 7  # double() leaves complex numbers as they are
 
 
 def test_shared_parameter_counts_once():
@@ -86,7 +91,7 @@ def test_timer_of_attempts_no_longer_than_warm_up():
     assert carried_over([0.01], [0.01], []) >= 0.01
 
 
-needs_linux = pytest.mark.skipif(measure._status("VmHWM") is None, reason="this system does not tell the peak")
+needs_linux = pytest.mark.skipif(memory_module._status("VmHWM") is None, reason="this system does not tell the peak")
 
 
 @needs_linux
@@ -132,5 +137,5 @@ def test_peak_of_an_earlier_attempt_that_the_system_did_not_tell():
 
 
 def test_peak_is_absent_where_the_system_does_not_tell(monkeypatch):
-    monkeypatch.setattr(measure, "_status", lambda field: None)
+    monkeypatch.setattr(memory_module, "_status", lambda field: None)
     assert PeakMemory("cpu").mib is None

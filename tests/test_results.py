@@ -9,6 +9,7 @@ import pytest
 from harness.report import sections, tables
 from harness.results import Results
 from harness.schema import SCHEMA
+from harness.stats.across import Scope
 
 METRICS = {
     "accuracy": {"better": "higher", "unit": "", "role": "quality", "summary": "", "worst": 0.0},
@@ -376,6 +377,125 @@ def test_variants_are_never_pooled_whatever_their_parameters_are(variants):
     assert len(set(labels(*variants))) == 2
     found = results(*(run(values={"accuracy": i}, params=p) for i, p in enumerate(variants)))
     assert [s.score.mean for s in board(found).standings] == [1, 0]
+
+
+ANCHORS = {"chance": 0.0, "reference": 1.0}
+
+
+def over_tasks(scores, field=(), anchors=ANCHORS, **columns):
+    """Return results of methods on tasks t0, t1, …: `scores` has shape (tasks, seeds) for each method."""
+    runs = [
+        run(method, {"accuracy": value, ("train", "seconds_per_step"): 1 / value}, seed=seed, task=f"t{i}", **columns)
+        for method, table in scores.items()
+        for i, values in enumerate(table)
+        for seed, value in enumerate(values)
+        if value is not None
+    ]
+    found = results(*runs)
+    extra = {"anchors": {f"t{i} {{}}": anchors for i in range(9) if anchors}, "field": list(field)}
+    return Results(found.history, [{**found._headers[0], **extra}])
+
+
+TABLE = {
+    "good": [[0.9, 0.8, 0.85], [0.7, 0.72, 0.71]],
+    "fair": [[0.6, 0.7, 0.65], [0.5, 0.52, 0.51]],
+    "poor": [[0.1, 0.2, 0.15], [0.3, 0.32, 0.31]],
+}
+
+
+def test_overview_ranks_by_the_interquartile_mean_of_normalised_scores():
+    (found,) = over_tasks(TABLE, anchors={"chance": 0.1, "reference": 0.6}).overviews()
+    assert [one.method for one in found.standings] == ["good", "fair", "poor"]
+    assert found.tasks == ("t0", "t1")
+    good = found.standings[0]
+    middle = [0.71, 0.72, 0.8]  # of six values, one and a half at each end do not count
+    expected = (0.5 * middle[0] + middle[1] + middle[2] + 0.5 * 0.85) / 3
+    assert good.iqm[Scope.NEW_SEEDS].mean == pytest.approx((expected - 0.1) / 0.5)
+    assert good.rank[Scope.NEW_TASKS].mean == 1
+    assert (good.iqm[Scope.NEW_SEEDS].n, good.iqm[Scope.NEW_TASKS].n) == (3, 2)
+
+
+def test_failed_run_counts_in_the_overview_and_is_shown():
+    table = {**TABLE, "good": [[0.9, 0.8, 0.85], [0.7, 0.72, None]]}
+    some = over_tasks(table)
+    failed = run("good", seed=2, task="t1", status="killed")
+    (found,) = Results(pd.concat([some.history, pd.DataFrame(failed)]), some._headers).overviews()
+    good = next(one for one in found.standings if one.method == "good")
+    assert good.failures == 1
+    assert found.scores[found.methods.index("good")].tolist() == [[0.9, 0.8, 0.85], [0.7, 0.72, 0.0]]
+
+
+def test_method_that_lacks_a_seed_is_not_ranked_and_takes_none_from_the_others():
+    (found,) = over_tasks({**TABLE, "late": [[0.5, 0.5, 0.5], [0.5, None, None]]}).overviews()
+    assert found.unranked == {"late": "not run on t1 with seed 1, 2"}
+    assert found.seeds == (0, 1, 2)
+
+
+def test_task_without_anchors_does_not_count_and_says_so():
+    (found,) = over_tasks(TABLE, anchors=None).overviews()
+    assert found.left_out == {"t0": "it has no anchors", "t1": "it has no anchors"}
+    assert found.standings == ()
+
+
+def test_families_and_devices_have_overviews_of_their_own():
+    one = over_tasks(TABLE)
+    other = one.history.assign(hardware="other", run=one.history["run"] + "o", value=0.5)
+    found = Results(pd.concat([one.history, other]), one._headers).overviews()
+    assert [overview.hardware for overview in found] == ["hardware", "other"]
+    assert all(overview.place for overview in found)
+
+
+def test_frozen_field_keeps_ranks_where_they_are_when_a_method_joins():
+    def ranks_of(scores, field):
+        (found,) = over_tasks(scores, field).overviews()
+        return {one.method: one.rank[Scope.NEW_SEEDS] for one in found.standings}, found.is_frozen
+
+    joined = {**TABLE, "new": [[0.99, 0.99, 0.99], [0.98, 0.99, 0.99]]}
+    before, is_frozen = ranks_of(TABLE, ["good", "fair"])
+    after, _ = ranks_of(joined, ["good", "fair"])
+    assert is_frozen
+    assert {method: after[method] for method in before} == before
+    assert ranks_of(joined, [])[0]["good"].mean == before["good"].mean + 1
+
+
+def test_pairs_over_tasks():
+    (found,) = over_tasks(TABLE).overviews()
+    pair = found.pairs[0]
+    assert (pair.a, pair.b, pair.tally.wins, pair.invalid) == ("good", "fair", 2, "")
+    assert pair.gain.mean == pytest.approx(0.2)
+    assert pair.improvement[Scope.NEW_SEEDS].mean == 1
+    assert pair.p >= found.pair("good", "fair").p  # Holm
+
+
+def test_profiles_of_scores_and_of_costs():
+    some = over_tasks({"good": [[0.8, 0.8], [0.4, 0.4]], "fair": [[0.4, 0.4], [0.4, 0.4]]}, ["fair"])
+    (found,) = some.overviews()
+    shares = found.profile([0.3, 0.5, 0.9])
+    assert [one.mean for one in shares["good"]] == [1, 0.5, 0]
+    (cost,) = some.cost_profiles("seconds_per_step", [0.5, 1, 2])
+    assert [one.mean for one in cost.shares["good"]] == [0.5, 1, 1]  # half the time of the field on the first task
+    assert [one.mean for one in cost.shares["fair"]] == [0, 1, 1]
+    assert cost.areas == {"good": 1, "fair": 1}
+    assert (cost.field, cost.is_frozen) == (("fair",), True)
+
+
+def test_critical_difference_diagram_needs_six_tasks():
+    assert over_tasks(TABLE).overviews()[0].diagram is None
+    many = {method: [[value + i / 100, value] for i in range(7)] for method, value in (("a", 0.9), ("b", 0.5))}
+    diagram = over_tasks(many).overviews()[0].diagram
+    assert list(diagram.places) == ["a", "b"]
+    assert diagram.cliques == ()
+
+
+def test_comparison_of_two_methods():
+    (found,) = over_tasks(TABLE).compare("good", "fair", margin=0.5)
+    assert [match.task for match in found.matches] == ["t0", "t1"]
+    first = found.matches[0]
+    assert (first.n, first.result.gain.mean) == (3, pytest.approx(0.2))
+    assert first.adjusted >= first.result.p
+    assert first.equivalent < 0.05  # within half of the way from chance to the reference
+    assert (found.tally.wins, found.tally.losses) == (2, 0)
+    assert found.overall.gain.mean == pytest.approx(0.2)
 
 
 def test_only_looks_at_some_runs():

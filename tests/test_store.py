@@ -477,6 +477,23 @@ def test_file_of_the_first_version_holds_one_header(folder):
     assert read(folder).headers == [{"schema_version": 1, "title": "old"}]
 
 
+def test_file_and_journal_of_version_1_know_no_tuning(folder, dead):
+    folder.mkdir(parents=True)
+    rows = schema.as_rows({"common": whole("a"), "values": [VALUE]})
+    new = {"variant", "recipe", "origin", "trials", "trial"}
+    old = pa.schema([field for field in SCHEMA if field.name not in new])
+    table = pa.Table.from_pylist([{k: v for k, v in row.items() if k not in new} for row in rows], schema=old)
+    pq.write_table(table.replace_schema_metadata({"bench": '{"a": {}}'}), folder / "a.parquet")
+    dead("b")
+    found = read(folder)
+    assert (found.damages, found.rows.schema.equals(SCHEMA)) == ([], True)
+    for row in found.rows.to_pylist():
+        assert row["variant"] == row["method_params"]
+        assert (row["recipe"], row["origin"], row["trials"], row["trial"]) == ("{}", None, 0, 0)
+    upkeep.compact(folder)
+    assert sorted(read(folder).rows["run"].to_pylist()) == ["a", "b"]
+
+
 class Bomb:
     def __reduce__(self):
         return os.system, ("touch exploded",)

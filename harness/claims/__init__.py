@@ -10,15 +10,17 @@
 `a` and `b` are expressions as `--select` takes them, each of which has to choose one method with one set of parameters;
 a lone word is a method's name. `tasks` are likewise expressions, or names of tasks; without them a claim speaks of all
 tasks that its methods are run on. Over several tasks, scores are brought to one scale by the tasks' anchors and
-averaged; costs, which have none, are averaged geometrically. `metric` is the tasks' primary one unless given.
+averaged; costs, which have none, are averaged geometrically. `metric` is the tasks' primary one unless given, and
+`split` where it is measured: "test", or the only one there is, unless given. Where a run measures several sizes, they
+are the `step` of its rows, and `size: step` says so.
 
 | check | says |
 |---|---|
-| beats: {a, b, by, metric, tasks, margin, share, published} | `a` is better than `b` by at least `by` |
-| not-worse: {a, b, margin, metric, tasks, published} | `a` is worse than `b` by less than `margin` |
-| cheaper: {a, b, factor, metric, tasks, margin, share} | `b` costs `factor` times as much as `a` |
-| grows: {a, size, power, metric, tasks} | the cost of `a` grows at most like the tasks' parameter `size` to `power` |
-| monotone: {a, parameter, way, metric, tasks} | the metric is `way`, rising or falling, with a parameter |
+| beats: {a, b, by, margin, share, published} | `a` is better than `b` by at least `by` |
+| not-worse: {a, b, margin, published} | `a` is worse than `b` by less than `margin` |
+| cheaper: {a, b, factor, metric, margin, share} | by the metric, `b` costs `factor` times as much as `a` |
+| grows: {a, size, power, metric} | the cost of `a` grows at most like the tasks' parameter `size` to `power` |
+| monotone: {a, parameter, way} | the metric is `way`, rising or falling, with a parameter |
 
 `margin` says which gains do not matter, and makes EQUIVALENT possible; `share` (0.5) is what of the claimed gain may be
 missing; `published` is b's own published score, without which beating it here proves nothing. The verdicts' exact rules

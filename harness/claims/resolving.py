@@ -10,10 +10,16 @@ from harness.errors import did_you_mean
 from harness.selection import Facts, Selection, plain
 from harness.spec import JSON
 
+STEP = "step"  # the size of a task that measures several sizes in one run
+
 
 @dataclass(frozen=True)
 class Cell:
-    """A method on a task, whatever the seed. `metrics` are those that it measures, the primary one first."""
+    """A method on a task, whatever the seed.
+
+    `metrics` are those that it measures, the primary one first; of `spent` less is better, so that factors and powers
+    of them mean something.
+    """
 
     method: str  # the labels, unique among the cells at hand
     task: str
@@ -21,7 +27,7 @@ class Cell:
     method_params: Mapping[str, JSON]
     task_params: Mapping[str, JSON]
     metrics: tuple[str, ...]
-    costs: frozenset[str]
+    spent: frozenset[str]
     has_anchors: bool
 
     def level(self, parameter: str) -> JSON:
@@ -68,6 +74,9 @@ def levels(check: Grows | Monotone, cells: Iterable[Cell]) -> dict[float, list[C
         found.setdefault(float(str(value)), []).append(cell)
     if len(found) < least:
         raise Unresolved(key, f"'{name}' has {len(found)} values here, and a trend takes {least} or more")
+    for level, there in found.items():
+        if len(methods := sorted({cell.method for cell in there})) > 1:
+            raise Unresolved("a", f"{len(methods)} methods meet at {name}={level:g}: {', '.join(methods)}; narrow 'a'")
     alike = {tuple(sorted(_others(cell, name) for cell in level)) for level in found.values()}
     if len(alike) > 1:
         raise Unresolved(key, f"the runs at different '{name}' differ in more than that; narrow them down")
@@ -98,7 +107,7 @@ def _side(key: str, check: Check, cells: Sequence[Cell]) -> list[Cell]:
         raise Unresolved(key, f"'{expression}' matches no method here{did_you_mean(expression, names)}")
     if len(methods) > 1 and not isinstance(check, Monotone):
         raise Unresolved(key, f"'{expression}' matches {len(methods)} methods: {', '.join(methods)}; narrow it to one")
-    if isinstance(check, Grows | Monotone):
+    if isinstance(check, Monotone) or (isinstance(check, Grows) and check.size != STEP):
         levels(check, found)
     return found
 
@@ -115,8 +124,8 @@ def _check_metric(check: Check, cells: Sequence[Cell]) -> None:
     for cell in cells:
         if metric and metric not in cell.metrics:
             raise Unresolved("metric", f"'{cell.task}' does not measure '{metric}'{did_you_mean(metric, cell.metrics)}")
-        if is_cost and metric not in cell.costs:
-            raise Unresolved("metric", f"'{metric}' is no cost{did_you_mean(metric, cell.costs)}")
+        if is_cost and metric not in cell.spent:
+            raise Unresolved("metric", f"'{metric}' is no cost: less of it is not better")
     tasks = {cell.task for cell in cells}
     if is_cost or not is_averaged(check, cells):
         return

@@ -17,6 +17,7 @@ class Beats:
     by: float
     metric: str = ""
     tasks: tuple[str, ...] = ()
+    split: str = ""
     margin: float | None = None
     share: float = 0.5
     published: float | None = None
@@ -31,6 +32,7 @@ class NotWorse:
     margin: float
     metric: str = ""
     tasks: tuple[str, ...] = ()
+    split: str = ""
     published: float | None = None
 
 
@@ -43,19 +45,24 @@ class Cheaper:
     factor: float
     metric: str
     tasks: tuple[str, ...] = ()
+    split: str = ""
     margin: float | None = None
     share: float = 0.5
 
 
 @dataclass(frozen=True)
 class Grows:
-    """The cost of `a` grows at most like the task parameter `size` to the power `power`."""
+    """The cost of `a` grows at most like `size` to the power `power`.
+
+    `size` is a parameter of the tasks, or "step" where a run measures several sizes and has them in that column.
+    """
 
     a: str
     size: str
     power: float
     metric: str
     tasks: tuple[str, ...] = ()
+    split: str = ""
 
 
 @dataclass(frozen=True)
@@ -67,6 +74,7 @@ class Monotone:
     way: Literal["rising", "falling"]
     metric: str = ""
     tasks: tuple[str, ...] = ()
+    split: str = ""
 
 
 Check = Beats | NotWorse | Cheaper | Grows | Monotone

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.program import console, suite_path, warn
-from harness.cli.stored import RESULTS
+from harness.cli.program import RESULTS, console, suite_path, warn
 
 if TYPE_CHECKING:
     from harness.results import Results

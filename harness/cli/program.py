@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from harness.catalog import Catalog
 
 
+RESULTS = click.option(
+    "--results", default="results", show_default=True, help="Folder under which each suite has its own."
+)
+
+
 class _Group(click.Group):
     """Turns a BenchError of any command into one line and exit code 2, and Ctrl-C into exit code 130."""
 
@@ -38,6 +43,7 @@ def main() -> None:
 
     \b
     bench run suites/ssm.yaml     run what is not done yet, end in a leaderboard
+    bench claims ssm              what became of the claims of papers that a suite makes
     bench list methods            what the installed plugins offer
     bench show s4d                parameters, reference, traits
     """

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness import units
-from harness.cli.program import console, suite_path, warn
-from harness.cli.stored import RESULTS, print_results
+from harness.cli.program import RESULTS, console, suite_path, warn
+from harness.cli.stored import print_paths, print_results
 from harness.text import one_line
 
 if TYPE_CHECKING:
@@ -132,10 +132,12 @@ def _print_outcome(job: Job) -> bool:
     """Print leaderboards and a table of what did not succeed; return whether anything did not."""
     from harness.ledger import is_settled
     from harness.report.tables import print_failures
+    from harness.report.write import write_report
     from harness.results import Results
 
     results = Results.load(job.folder).only(run.id for run in job.runs)
-    print_results(results, job.catalog, job.folder, job.folder / "_report")
+    print_results(results, job.folder)
+    print_paths(write_report(results, job.catalog, job.folder / "_report", ["md"], plots=False))
     runs = results.all_runs
     ends = zip(runs["status"], runs["trial"], strict=True)
     bad = runs[[not is_settled(status, is_trial=trial > 0) for status, trial in ends]]

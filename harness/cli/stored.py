@@ -8,36 +8,67 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.program import console, results_folder, warn
+from harness.cli.program import RESULTS, console, results_folder, suite_path, warn
 
 if TYPE_CHECKING:
     from harness.catalog import Catalog
     from harness.results import Results
 
-RESULTS = click.option(
-    "--results", default="results", show_default=True, help="Folder under which each suite has its own."
-)
-
 
 @click.command()
 @click.argument("suite_or_folder")
 @RESULTS
+@click.option("--format", "formats", multiple=True, type=click.Choice(["md", "csv", "latex", "html"]),
+              help="Only this one; may be repeated.  [default: all]")  # fmt: skip
 @click.option(
     "--out", type=click.Path(file_okay=False), help="Where the report goes.  [default: _report in the results]"
 )
-def report(suite_or_folder: str, results: str, out: str | None) -> None:
-    """Print the leaderboards of stored results and write their report."""
+def report(suite_or_folder: str, results: str, formats: tuple[str, ...], out: str | None) -> None:
+    """Print the leaderboards of stored results and write their report.
+
+    md: report.md. html: index.html, one page that works offline. latex: report.tex, and leaderboard.tex to \\input into
+    a paper. Always: leaderboard.csv and leaderboard.json for other programs, and under plots/ each plot with its data.
+    """
     from harness.catalog import load_catalog
+    from harness.report.write import FORMATS, write_report
+
+    folder, catalog = results_folder(suite_or_folder, results), load_catalog()
+    found = _stored(suite_or_folder, folder, catalog)
+    print_results(found, folder)
+    paths = write_report(found, catalog, Path(out) if out else folder / "_report", formats or FORMATS, stored=folder)
+    print_paths(paths)
+
+
+def _stored(suite_or_folder: str, folder: Path, catalog: Catalog) -> Results:
+    """Return what is stored; of a suite, with the anchors, claims and published numbers that it has by now."""
+    from harness import outlook
+    from harness.errors import BenchError
     from harness.results import Results
+    from harness.suite import read_suite
 
-    folder = results_folder(suite_or_folder, results)
-    print_results(Results.load(folder), load_catalog(), folder, Path(out) if out else folder / "_report")
+    if folder == Path(suite_or_folder):
+        return Results.load(folder)
+    try:
+        path = suite_path(suite_or_folder, catalog)
+    except BenchError:  # results without their suite, found under its name
+        return Results.load(folder)
+    read = read_suite(path)
+    found = outlook.stored(folder, outlook.planned(read, catalog))
+    found.published, found.claims = list(read.published), read.claims
+    return found
 
 
-def print_results(results: Results, catalog: Catalog, folder: Path, out: Path) -> None:
-    """Print leaderboards and counts, and write the report."""
+def print_paths(paths: list[Path]) -> None:
+    """Print where a report is."""
+    shown = [path for path in paths if path.parent.name != "plots"]
+    click.echo("report: " + ", ".join(map(str, shown)))
+    if count := len(paths) - len(shown):
+        click.echo(f"plots and their data: {count} files in {shown[0].parent / 'plots'}")
+
+
+def print_results(results: Results, folder: Path) -> None:
+    """Print leaderboards and counts."""
     from harness.report import tables
-    from harness.report.write import write_report
 
     for damage in results.damages:
         warn(f"{damage}; what it holds is left out")
@@ -51,7 +82,6 @@ def print_results(results: Results, catalog: Catalog, folder: Path, out: Path) -
     spelled = ", ".join(f"{counts.get(status, 0)} {status}" for status in statuses)
     click.echo(f"{total} runs: {spelled}")
     click.echo(f"results: {folder}/*.parquet")
-    click.echo("report: " + ", ".join(map(str, write_report(results, catalog, out))))
 
 
 @click.command()

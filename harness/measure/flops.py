@@ -22,11 +22,13 @@ def count_flops(call: Callable[[], object]) -> int:
     - Fourier transforms of N points: 5 N log2 N, and 5/2 N log2 N where one side is real; N is the product over the
       transformed dimensions. This is the convention of FFTW's benchmarks (fftw.org/speed/method.html), of the radix-2
       algorithm's leading term, whatever the algorithm is.
+    - Linear systems of n unknowns by LU: 2/3 n³ to factor and 2 n² for each right-hand side; an inverse 2 n³ (LAPACK
+      Working Note 41, leading terms); four times as many where they are complex.
     - Recurrent layers as libraries fuse them (oneDNN, cuDNN): the products with their weight matrices, twice as many
       in the backward pass.
 
-    What works element by element (activations, normalisation, cumulative sums, exponentials, the optimiser) is not
-    counted, so a method of such operations alone has 0.
+    What works element by element (activations, normalisation, scans, exponentials, the optimiser) is not counted: what
+    a method computes by such operations alone has 0.
     """
     fused = torch.backends.mha.get_fastpath_enabled()  # into one operation, in which nothing could be counted
     torch.backends.mha.set_fastpath_enabled(False)
@@ -73,6 +75,27 @@ def _c2r(x: Tensor, dim: Sequence[int], *_: Any, out_val: Tensor, **__: Any) -> 
     return _transform(out_val.shape, dim, 2.5)
 
 
+def _solved(a: Tensor, right: int, per_factor: float) -> int:
+    """Return the operations of systems `a` (…, n, n) with so many numbers on all their right-hand sides."""
+    n = a.shape[-1]
+    return round((4 if a.is_complex() else 1) * (per_factor * n * a.numel() + 2 * n * right))
+
+
+@_raw
+def _solve(a: Tensor, b: Tensor, *_: Any, **__: Any) -> int:
+    return _solved(a, b.numel(), 2 / 3)
+
+
+@_raw
+def _lu_solve(lu: Tensor, pivots: Tensor, b: Tensor, *_: Any, **__: Any) -> int:
+    return _solved(lu, b.numel(), 0)
+
+
+@_raw
+def _inverse(a: Tensor, *_: Any, **__: Any) -> int:
+    return _solved(a, 0, 2)
+
+
 def _attention(query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:
     return int(sdpa_flop_count(query, key, value))  # type: ignore[no-untyped-call]
 
@@ -109,6 +132,9 @@ _FORMULAS: dict[Any, Any] = {
     _aten._fft_c2c: _c2c,
     _aten._fft_r2c: _r2c,
     _aten._fft_c2r: _c2r,
+    _aten._linalg_solve_ex: _solve,
+    _aten.linalg_lu_solve: _lu_solve,
+    _aten.linalg_inv_ex: _inverse,
     _aten._scaled_dot_product_flash_attention_for_cpu: _attention,
     _aten._scaled_dot_product_flash_attention_for_cpu_backward: _attention_backward,
     _aten.mkldnn_rnn_layer: _onednn_layer,

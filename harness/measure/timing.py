@@ -15,7 +15,7 @@ import torch
 
 WARM_UP_STEPS = 3  # the first steps allocate buffers and choose algorithms
 FEWEST_ROUNDS = 6  # fewer give a median no 95 % interval
-SAMPLE_SECONDS = 0.005  # a sample takes at least so long, in as many calls as that needs: clocks and wake-ups jitter
+SAMPLE_SECONDS = 0.02  # a sample takes at least so long, in as many calls as that needs: a few turns of the scheduler
 
 Clock = Callable[[], float]
 Call = Callable[[], object]

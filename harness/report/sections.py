@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.report import tables
+from harness.report import ledger, overall, tables
 from harness.report.tables import escape
 from harness.results import Results
 from harness.text import printable
@@ -14,7 +14,28 @@ def leaderboards(results: Results) -> str:
     """Return a table per task, with what its columns mean."""
     counts = ", ".join(f"{n} {escape(status)}" for status, n in results.counts().items())
     intro = f"# {escape(results.title)}\n\n{counts}. {escape(tables.LEGEND)}\n"
-    return "\n".join([intro, *map(tables.markdown, results.leaderboards())])
+    beside = tables.published(results)
+    boards = [tables.markdown(board, beside.get((board.task, board.metric), {})) for board in results.leaderboards()]
+    return "\n".join([intro, *boards])
+
+
+def over_all_tasks(results: Results) -> str:
+    """Return a table for each family of its methods over all tasks that have anchors, or nothing."""
+    return "\n".join(map(overall.markdown, (one for one in results.overviews() if one.methods)))
+
+
+def claims(results: Results) -> str:
+    """Return the ledger of the suite's claims, with their words and reasons, or nothing where it makes none."""
+    judgements = results.ledger()
+    if not judgements:
+        return ""
+    words = [
+        f"- **{escape(one.claim.id)}** ({escape(one.claim.source)}): {escape(one.claim.statement)} "
+        f"{escape(str(one.verdict.finding))}: {escape(one.verdict.reason)}"
+        for one in judgements
+    ]
+    table = tables.markdown_table(ledger.LEDGER, map(ledger.ledger_line, judgements))
+    return "\n".join(["## Claims", "", table, "", *words, ""])
 
 
 def failures(results: Results) -> str:

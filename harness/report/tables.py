@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import csv
 import math
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
 
 import pandas as pd
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from harness.results import Leaderboard, Search, Standing
+from harness.published import Published
+from harness.report.entries import published_beside
+from harness.results import Leaderboard, Results, Search, Standing
 from harness.stats import Interval
 from harness.text import one_line
 
@@ -20,9 +22,15 @@ ARROWS = {"higher": "↑", "lower": "↓"}
 LEGEND = (
     "Scores are means over n seeds ± the half-width of the 95 % t-interval; * marks the best and what tests cannot "
     "tell from it. ms/step is the median wall time of a training step, and runs may have shared the machine: a guide "
-    "to cost, no measurement of speed. Peak MiB is what a run takes beyond the libraries that it loads."
+    "to cost, no measurement of speed; ms/call is one, of a call with the machine to itself. Peak MiB is "
+    "what a run takes beyond the libraries that it loads."
 )
-COSTS = {"parameters": "parameters", "seconds_per_step": "ms/step", "peak_memory": "peak MiB"}
+COSTS = {
+    "parameters": "parameters",
+    "seconds_per_step": "ms/step",
+    "seconds_per_call": "ms/call",
+    "peak_memory": "peak MiB",
+}
 
 
 def number(interval: Interval) -> str:
@@ -50,11 +58,38 @@ def score(standing: Standing) -> str:
     return number(standing.score)
 
 
+def published(results: Results) -> dict[tuple[str, str], dict[str, Published]]:
+    """Return published numbers by task and metric, then by method."""
+    found: dict[tuple[str, str], dict[str, Published]] = {}
+    for (task, method, metric), number in published_beside(results).items():
+        found.setdefault((task, metric), {})[method] = number
+    return found
+
+
+def with_published(board: Leaderboard, numbers: Mapping[str, Published]) -> tuple[list[str], list[str]]:
+    """Return the column of a leaderboard's published numbers, its heading included, and their citations as notes."""
+    methods = [*(standing.method for standing in board.standings), *board.unscored]
+    known = {method: numbers[method] for method in methods if method in numbers}
+    cites = {source: f"[{i}]" for i, source in enumerate(dict.fromkeys(one.source for one in known.values()), start=1)}
+    cells = {
+        method: f"{one.value:g}{'' if one.std is None else f' ± {one.std:g}'} {cites[one.source]}"
+        for method, one in known.items()
+    }
+    notes = [f"{mark} Published: {source}." for source, mark in cites.items()]
+    return ["published", *(cells.get(method, "") for method in methods)], notes
+
+
+def cost_header(name: str, metrics: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return the heading of a cost's column."""
+    unit = metrics[name]["unit"]
+    return COSTS.get(name) or (f"{name} ({unit})" if unit else name)
+
+
 def cost(name: str, value: float | None) -> str:
     """Return a cost as its column shows it; "–" where it was not measured."""
     if value is None:
         return "–"
-    shown = value * 1000 if name == "seconds_per_step" else value
+    shown = value * 1000 if name in ("seconds_per_step", "seconds_per_call") else value
     return f"{shown:,.0f}" if shown >= 100 or name == "parameters" else f"{shown:.3g}"
 
 
@@ -144,57 +179,42 @@ def print_failures(console: Console, runs: pd.DataFrame) -> None:
     console.print(table)
 
 
-def markdown(board: Leaderboard) -> str:
-    """Return a leaderboard as a Markdown table under its heading."""
-    names = header(board)
-    align = ["---:" if i != 1 else ":---" for i in range(len(names))]
-    table = [names, align, *lines(board)]
-    body = "\n".join("| " + " | ".join(escape(cell) for cell in line) + " |" for line in table)
-    return "\n\n".join([f"## {escape(title(board))}", body, *map(escape, notes(board))]) + "\n"
+def markdown(board: Leaderboard, numbers: Mapping[str, Published] = MappingProxyType({})) -> str:
+    """Return a leaderboard as a Markdown table under its heading; the best, and what is like it, in bold.
+
+    `numbers` maps methods to published numbers, which get a column where there are any.
+    """
+    names, rows, sentences = whole(board, numbers)
+    rows = [[escape(cell) for cell in row] for row in rows]
+    for row, standing in zip(rows, board.standings, strict=False):
+        if standing.like_best:
+            row[1:3] = [f"**{cell}**" for cell in row[1:3]]
+    table = markdown_table(names, rows, escaped=True)
+    return "\n\n".join([f"## {escape(title(board))}", table, *map(escape, sentences)]) + "\n"
+
+
+def whole(board: Leaderboard, numbers: Mapping[str, Published]) -> tuple[list[str], list[list[str]], list[str]]:
+    """Return a leaderboard's header, its lines and the notes under it, with published numbers where there are any."""
+    if not numbers:
+        return header(board), lines(board), notes(board)
+    column, cited = with_published(board, numbers)
+    names, *rows = [
+        [*line[:4], cell, *line[4:]] for line, cell in zip([header(board), *lines(board)], column, strict=True)
+    ]
+    return names, rows, [*notes(board), *cited]
+
+
+def markdown_table(header: Sequence[str], lines: Iterable[Sequence[str]], escaped: bool = False) -> str:
+    """Return a Markdown table whose second column stands to the left, and all others to the right."""
+    align = [":---" if i == 1 else "---:" for i in range(len(header))]
+    shown = lines if escaped else [[escape(cell) for cell in line] for line in lines]
+    return "\n".join("| " + " | ".join(line) + " |" for line in [list(map(escape, header)), align, *shown])
 
 
 def escape(text: str) -> str:
     """Return text that Markdown shows as it is, inside a table cell too."""
     text = one_line(text).replace("&", "&amp;").replace("<", "&lt;")
     return "".join("\\" + character if character in "\\`*_[]>|#~" else character for character in text)
-
-
-def write_csv(boards: Iterable[Leaderboard], path: Path) -> None:
-    """Write leaderboards as one CSV table with unrounded numbers, one line per method and task.
-
-    A method without any score has no rank, no numbers, and the reason in the last column.
-    """
-    names = [
-        "task",
-        "split",
-        "device",
-        "hardware",
-        "rank",
-        "method",
-        "metric",
-        "better",
-        "mean",
-        "half_width_95",
-        "n",
-        "like_best",
-    ]
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow([*names, "failures", *COSTS, "origin", "trials", "reason"])
-        for board in boards:
-            for rank, standing in enumerate(board.standings, start=1):
-                writer.writerow([*_csv_line(board, rank, standing), ""])
-            for method, reason in board.unscored.items():
-                where = [board.task, board.split, board.device, board.hardware, "", method, board.metric, board.better]
-                writer.writerow([*where, *[""] * (6 + len(COSTS)), board.trials, reason])
-
-
-def _csv_line(board: Leaderboard, rank: int, standing: Standing) -> list[object]:
-    score = standing.score
-    values = [score.mean, "" if score.half_width is None else score.half_width, score.n]
-    where = [board.task, board.split, board.device, board.hardware, rank, standing.method, board.metric, board.better]
-    costs = [standing.costs.get(name, "") for name in COSTS]
-    return [*where, *values, standing.like_best, standing.failures, *costs, standing.origin, board.trials]
 
 
 def _cost_columns(board: Leaderboard) -> dict[str, str]:

@@ -11,6 +11,7 @@
 | `comparison` | how do two methods compare, task by task? |
 | `evidence` | what do claims rest on? |
 | `judging` | does a claim hold? |
+| `profiles` | on what share of the tasks is a method about as cheap as the field? |
 | `results` | the results of one suite, from which all of these are had |
 """
 
@@ -18,12 +19,14 @@ from harness.results.comparison import Comparison, Match
 from harness.results.judging import Judgement
 from harness.results.leaderboard import Leaderboard, Standing
 from harness.results.overview import Overall, Overview, Pair
+from harness.results.profiles import CostProfile
 from harness.results.results import Results
 from harness.results.scores import Scores
 from harness.results.searches import Search, Trial
 
 __all__ = [
     "Comparison",
+    "CostProfile",
     "Judgement",
     "Leaderboard",
     "Match",

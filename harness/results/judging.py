@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.claims import Beats, Cell, Cheaper, Claim, Grows, Monotone, NotWorse, Unresolved, resolve
-from harness.claims.resolving import is_averaged, levels
+from harness.claims import Beats, Cell, Cheaper, Check, Claim, Grows, Monotone, NotWorse, Unresolved, resolve
+from harness.claims.resolving import STEP, is_averaged, levels
 from harness.results.evidence import Evidence, Sample
 from harness.stats.samples import Better
 from harness.stats.trends import exponent_at_most, monotone
@@ -46,20 +46,27 @@ def judge(claim: Claim, evidence: Evidence) -> Judgement:
     try:
         sides = resolve(check, evidence.cells)
     except Unresolved as error:
-        return Judgement(
-            claim, Verdict(Finding.INCONCLUSIVE, f"not in these results: {error}", 0), "", (), evidence.place
-        )
+        verdict = Verdict(Finding.INCONCLUSIVE, f"not in these results: {error}", 0)
+        return Judgement(claim, verdict, "", (), evidence.place)
+    try:
+        measure, verdict = _judged(check, sides, evidence)
+    except Unresolved as error:
+        measure, verdict = "", Verdict(Finding.INVALID, str(error), 0)
     cells = [cell for side in sides.values() for cell in side]
-    budgets = sorted({evidence.trials(cell) for cell in cells})
-    if len(budgets) > 1:
-        why = f"unequal tuning budgets: {' and '.join(map(str, budgets))} trials"
-        measure, verdict = "", Verdict(Finding.INVALID, why, 0)
-    elif isinstance(check, Grows | Monotone):
-        measure, verdict = _trend(check, sides["a"], evidence)
-    else:
-        measure, verdict = _comparison(check, sides, evidence)
     tasks = tuple(dict.fromkeys(cell.task for cell in cells))
     return Judgement(claim, verdict, measure, tasks, evidence.place)
+
+
+def _judged(check: Check, sides: Mapping[str, Sequence[Cell]], evidence: Evidence) -> tuple[str, Verdict]:
+    budgets = sorted({evidence.trials(cell) for side in sides.values() for cell in side})
+    if len(budgets) > 1:
+        why = f"unequal tuning budgets: {' and '.join(map(str, budgets))} trials"
+        return "", Verdict(Finding.INVALID, why, 0)
+    if isinstance(check, Grows):
+        return _growth(check, sides["a"], evidence)
+    if isinstance(check, Monotone):
+        return _trend(check, sides["a"], evidence)
+    return _comparison(check, sides, evidence)
 
 
 def paired(check: Beats | NotWorse | Cheaper, sides: Mapping[str, Sequence[Cell]], evidence: Evidence) -> Pairing:
@@ -93,7 +100,7 @@ def spread(check: Beats | NotWorse | Cheaper, evidence: Evidence) -> tuple[float
     return float((a - b).std(ddof=1)), len(pairs.seeds)
 
 
-def metric_of(check: Beats | NotWorse | Cheaper | Grows | Monotone, cells: Sequence[Cell]) -> str:
+def metric_of(check: Check, cells: Sequence[Cell]) -> str:
     """Return the metric that a check speaks of; the tasks' primary one where it names none."""
     return check.metric or cells[0].metrics[0]
 
@@ -128,9 +135,12 @@ def _over_tasks(check: Beats | NotWorse | Cheaper | Monotone, cells: Sequence[Ce
     """Return one number per seed: that of the one task, or the mean over several on a scale that they share."""
     metric = metric_of(check, cells)
     if len(cells) == 1:
-        return evidence.sample(cells[0], metric)
+        return evidence.sample(cells[0], metric, check.split)
     is_cost = isinstance(check, Cheaper)
-    samples = [evidence.sample(cell, metric) if is_cost else evidence.normalised(cell) for cell in cells]
+    samples = [
+        evidence.sample(cell, metric, check.split) if is_cost else evidence.normalised(cell, check.split)
+        for cell in cells
+    ]
     seeds = set.intersection(*(set(sample.values) for sample in samples))
     average = _geometric_mean if is_cost else _mean
     return Sample(
@@ -139,21 +149,31 @@ def _over_tasks(check: Beats | NotWorse | Cheaper | Monotone, cells: Sequence[Ce
     )
 
 
-def _trend(check: Grows | Monotone, cells: Sequence[Cell], evidence: Evidence) -> tuple[str, Verdict]:
-    at = levels(check, cells)
+def _growth(check: Grows, cells: Sequence[Cell], evidence: Evidence) -> tuple[str, Verdict]:
+    metric, runs = metric_of(check, cells), list[tuple[float, float]]()
+    if check.size == STEP:
+        for cell in cells:
+            rows = evidence.rows(cell, metric, check.split)
+            runs += zip(rows["step"].astype(float), rows["value"].astype(float), strict=True)
+        if any(map(evidence.failed, cells)):
+            return "", Verdict(Finding.INVALID, "a run failed, and no power law fits an infinite cost", len(runs))
+    else:
+        for size, there in levels(check, cells).items():
+            runs += [(size, value) for cell in there
+                     for value in evidence.sample(cell, metric, check.split).values.values()]  # fmt: skip
+    measure = f"exponent of {metric} in {'size' if check.size == STEP else check.size}"
+    if len({size for size, _ in runs}) < 2:
+        return measure, Verdict(Finding.INCONCLUSIVE, "fewer than two sizes have been run", len(runs))
+    if min(min(run) for run in runs) <= 0:
+        return measure, Verdict(Finding.INVALID, "a size or cost is not above 0", len(runs))
+    return measure, exponent_at_most([size for size, _ in runs], [value for _, value in runs], check.power)
+
+
+def _trend(check: Monotone, cells: Sequence[Cell], evidence: Evidence) -> tuple[str, Verdict]:
     metric = metric_of(check, cells)
-    if isinstance(check, Grows):
-        runs = [(size, value) for size, there in at.items() for cell in there
-                for value in evidence.sample(cell, metric).values.values()]  # fmt: skip
-        measure = f"exponent of {metric} in {check.size}"
-        if len({size for size, _ in runs}) < 2:
-            return measure, Verdict(Finding.INCONCLUSIVE, "fewer than two sizes have been run", len(runs))
-        if min(value for _, value in runs) <= 0:
-            return measure, Verdict(Finding.INVALID, "a cost is not above 0", len(at))
-        return measure, exponent_at_most([size for size, _ in runs], [value for _, value in runs], check.power)
-    samples = [_over_tasks(check, there, evidence) for there in at.values()]
+    samples = [_over_tasks(check, there, evidence) for there in levels(check, cells).values()]
     seeds = sorted(set.intersection(*(set(sample.values) for sample in samples)))
-    measure = f"rank correlation of {metric} and {check.parameter}"
+    measure = f"rank correlation of {metric} and {check.parameter}, 1 where always {check.way}"
     if not seeds:
         return measure, Verdict(Finding.INCONCLUSIVE, "no seed for which all levels have been run", 0)
     table = [[sample.values[seed] for sample in samples] for seed in seeds]

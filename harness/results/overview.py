@@ -139,7 +139,7 @@ class Overview:
         if 0 < len(self.seeds) < FEW_SEEDS:
             found.append(f"n = {len(self.seeds)} seeds: fewer than {FEW_SEEDS} can tell little apart.")
         if not self.is_frozen:
-            found.append("Ranks depend on who is present; a suite's `field` freezes what they refer to.")
+            found.append("Ranks depend on who is present; a suite's `field`, run on all tasks, freezes their field.")
         return found
 
     def _intervals(self, scores: Array, scope: Scope, statistic: Any) -> list[Interval]:

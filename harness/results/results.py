@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +15,7 @@ import pandas as pd
 from harness import document, store
 from harness.claims import Claim, read_claims
 from harness.errors import ResultsError, did_you_mean
+from harness.published import Published
 from harness.results.comparison import Comparison, compared
 from harness.results.evidence import Evidence
 from harness.results.judging import Judgement, judge
@@ -22,12 +23,18 @@ from harness.results.labels import labelled, labels_of
 from harness.results.leaderboard import Leaderboard, standings
 from harness.results.newest import BOARD, is_newest, numbered_attempts
 from harness.results.overview import Overview, overviews
+from harness.results.profiles import CostProfile, cost_profile
 from harness.results.scores import Scores, by_seed, worst
 from harness.results.searches import Search, searches
 from harness.selection import Facts, Selection, facts
 from harness.spec import Anchors
-from harness.stats import Interval, t_interval
+from harness.stats import t_interval
 
+_PLACE = ["task_label", "hardware", "device"]
+_TELLING = [*BOARD, "trials", "task_label", "method_label", "run", "seed", "status", "split", "step", "metric", "value"]
+_RUN = [*BOARD, "trials", "origin", "task_label", "method_label", "family", "run", "seed", "status", "reason"]
+_Costs = defaultdict[tuple[str, ...], dict[str, float]]  # task, hardware, device, split, method -> metric -> mean
+_Baselines = defaultdict[tuple[str, ...], defaultdict[str, list[float]]]  # task, hardware, device, split -> metric
 _CELL = ("family", "method", "variant", "task", "task_params")
 
 
@@ -59,6 +66,8 @@ class Results:
         self.hardware: dict[str, dict[str, Any]] = _merged(headers, "hardware")
         self.environments: dict[str, dict[str, str]] = _merged(headers, "environment")
         self.title: str = headers[-1].get("title", "") if headers else ""
+        self.description: str = headers[-1].get("description", "") if headers else ""
+        self.published = [Published(**plain) for plain in headers[-1].get("published", [])] if headers else []
         self.suite_text: str = headers[-1].get("suite_text", "") if headers else ""
         self._primary: dict[str, str] = _merged(headers, "primary")
         self._anchors = {task: Anchors(**given) for task, given in _merged(headers, "anchors").items()}
@@ -86,7 +95,8 @@ class Results:
 
     def leaderboards(self) -> list[Leaderboard]:
         """Return a leaderboard for each task, test split, device and tuning budget."""
-        return [self._leaderboard(*found) for found in self._boards]
+        costs, baselines = self._costs(), self._baselines()
+        return [self._leaderboard(*found, costs, baselines) for found in self._boards]
 
     @cached_property
     def searches(self) -> list[Search]:
@@ -96,7 +106,7 @@ class Results:
     @property
     def scores(self) -> list[Scores]:
         """What every method scored, seed by seed: one for each task, test split, device and tuning budget."""
-        return [scores for scores, _, _ in self._boards]
+        return [scores for scores, _ in self._boards]
 
     def overviews(self) -> list[Overview]:
         """Return the methods over all tasks that have anchors, for each family and device."""
@@ -105,6 +115,13 @@ class Results:
     def _overviews(self, scores: list[Scores]) -> list[Overview]:
         field = {label for expression in self._field for label in self.select(expression, "method")["method_label"]}
         return overviews(scores, field, self._has_several_places)
+
+    def cost_profiles(self, metric: str, factors: Sequence[float]) -> list[CostProfile]:
+        """Return the performance profile of a cost for each family and device that has one."""
+        pairs = [(overview, evidence) for overview in self.overviews() for evidence in self.evidence()
+                 if (evidence.hardware, evidence.device) == (overview.hardware, overview.device)]  # fmt: skip
+        found = [cost_profile(overview, evidence, metric, factors) for overview, evidence in pairs]
+        return [profile for profile in found if profile is not None]
 
     def select(self, expression: str, plain: str = "") -> pd.DataFrame:
         """Return the runs that an expression chooses (see `harness.selection`), as rows of `runs`.
@@ -127,14 +144,15 @@ class Results:
         return {cell: facts(cell[0], cell[1], json.loads(cell[2]), cell[3], json.loads(cell[4])) for cell in cells}
 
     @cached_property
-    def _boards(self) -> list[tuple[Scores, pd.DataFrame, pd.DataFrame]]:
-        """The scores of each task, test split, device and tuning budget, with its runs and its telling rows."""
+    def _boards(self) -> list[tuple[Scores, pd.DataFrame]]:
+        """The scores of each task, test split, device and tuning budget, with its runs."""
         found, keys = [], [*BOARD, "trials"]
         values = dict(list(self._telling.groupby(keys, sort=False)))
-        for key, runs in self.runs.groupby(keys, sort=False):
+        for key, runs in self.runs[_RUN].groupby(keys, sort=False):
             told, metric = values.get(key, self._telling.iloc[:0]), self._primary[f"{key[0]} {key[1]}"]
-            splits = sorted(told[(told["metric"] == metric) & told["split"].str.startswith("test")]["split"].unique())
-            found += [(self._scores(runs, told, str(split), metric), runs, told) for split in splits or ["test"]]
+            ranked = told[told["metric"] == metric]
+            splits = sorted(str(split) for split in ranked["split"].unique() if str(split).startswith("test"))
+            found += [(self._scores(runs, ranked, split, metric), runs) for split in splits or ["test"]]
         return found
 
     def compare(self, a: str, b: str, tasks: Iterable[str] = (), margin: float | None = None) -> list[Comparison]:
@@ -171,7 +189,7 @@ class Results:
 
     def ledger(self, claims: Iterable[Claim] | None = None) -> list[Judgement]:
         """Return what became of each claim on each device; of those that the stored suite makes, if none are given."""
-        chosen = self._claims if claims is None else list(claims)
+        chosen = self.claims if claims is None else list(claims)
         evidence = self.evidence() if chosen else []
         return [judge(claim, one) for claim in chosen for one in evidence]
 
@@ -190,17 +208,16 @@ class Results:
         ]
 
     @cached_property
-    def _claims(self) -> tuple[Claim, ...]:
+    def claims(self) -> tuple[Claim, ...]:
         """The claims of the suite as it was stored last."""
         if not self.suite_text:
             return ()
         source = document.parse(self.suite_text, Path("the stored suite"))
         return read_claims(source, (source.data or {}).get("claims", []))
 
-    def _scores(self, runs: pd.DataFrame, told: pd.DataFrame, split: str, metric: str) -> Scores:
+    def _scores(self, runs: pd.DataFrame, ranked: pd.DataFrame, split: str, metric: str) -> Scores:
         described, first = self.metrics[metric], runs.iloc[0]
-        chosen = told[(told["metric"] == metric) & (told["split"] == split)]
-        values, failed = by_seed(runs, chosen, worst(described))
+        values, failed = by_seed(runs, ranked[ranked["split"] == split], worst(described))
         return Scores(
             family=first["family"],
             task=first["task_label"],
@@ -222,14 +239,18 @@ class Results:
     @cached_property
     def _telling(self) -> pd.DataFrame:
         """The rows that leaderboards are made of: test scores, and all of costs; learning curves are left out."""
-        roles = {name: metric["role"] for name, metric in self.metrics.items()}
-        costs = self.rows["metric"].isin([name for name, role in roles.items() if role == "cost"])
+        costs = self.rows["metric"].isin(self._of_role("cost"))
         split = self.rows["split"]
         tests = split.isin([name for name in split.dropna().unique() if str(name).startswith("test")])
-        return self.rows[costs | tests]
+        return self.rows.loc[costs | tests, _TELLING]
 
-    def _leaderboard(self, scores: Scores, runs: pd.DataFrame, told: pd.DataFrame) -> Leaderboard:
+    def _of_role(self, role: str) -> list[str]:
+        return [name for name, metric in self.metrics.items() if metric["role"] == role]
+
+    def _leaderboard(self, scores: Scores, runs: pd.DataFrame, costs: _Costs, baselines: _Baselines) -> Leaderboard:
         scored = {method for method, seeds in scores.values.items() if len(scores.failed[method]) < len(seeds)}
+        board = scores.task, scores.hardware, scores.device
+        spent = {m: costs[*board, "train", m] | costs[*board, scores.split, m] for m in scored}
         return Leaderboard(
             task=scores.task,
             split=scores.split,
@@ -238,9 +259,9 @@ class Results:
             hardware=scores.hardware,
             device=scores.device,
             place=f"{scores.device} of {scores.hardware}" if self._has_several_places else "",
-            standings=standings(scores, scored, self._costs(told), _origins(runs)),
+            standings=standings(scores, scored, spent, _origins(runs)),
             unscored=_reasons(runs[~runs["method_label"].isin(scored)]),
-            baselines=self._baselines(told, scores.split),
+            baselines={name: t_interval(values) for name, values in baselines[*board, scores.split].items()},
             family=scores.family,
             anchors=scores.anchors,
             trials=scores.trials,
@@ -253,22 +274,27 @@ class Results:
         where = scores.task, scores.hardware, scores.device, scores.trials
         return {one.method: one for one in self.searches if where == (one.task, one.hardware, one.device, one.budget)}
 
-    def _costs(self, told: pd.DataFrame) -> dict[str, dict[str, float]]:
-        """Return the mean of each cost over seeds, by method."""
-        names = [name for name, metric in self.metrics.items() if metric["role"] == "cost"]
-        chosen = told[told["metric"].isin(names) & (told["status"] == "done")]
-        costs: dict[str, dict[str, float]] = defaultdict(dict)
-        means = chosen.groupby(["method_label", "metric"], as_index=False)["value"].mean()
-        for method, name, value in zip(means["method_label"], means["metric"], means["value"], strict=True):
-            costs[method][name] = value
-        return costs
+    def _costs(self) -> _Costs:
+        """Return the mean of each cost over seeds: on each split of a task, for each method."""
+        done = self._telling[self._telling["status"] == "done"]
+        found: _Costs = defaultdict(dict)
+        for (*where, name), value in _means(done, self._of_role("cost"), [*_PLACE, "split", "method_label", "metric"]):
+            found[tuple(where)][name] = value
+        return found
 
-    def _baselines(self, told: pd.DataFrame, split: str) -> dict[str, Interval]:
-        """Return each baseline over seeds; within a seed every method's run has computed the same value."""
-        names = [name for name, metric in self.metrics.items() if metric["role"] == "baseline"]
-        chosen = told[told["metric"].isin(names) & (told["split"] == split)]
-        by_seed = chosen.groupby(["metric", "seed"])["value"].mean()
-        return {str(name): t_interval(list(values)) for name, values in by_seed.groupby(level=0)}
+    def _baselines(self) -> _Baselines:
+        """Return each baseline by seed, on each split of a task: every method's run has computed the same value."""
+        found: _Baselines = defaultdict(lambda: defaultdict(list))
+        keys = [*_PLACE, "split", "metric", "seed"]
+        for (*where, name, _), value in _means(self._telling, self._of_role("baseline"), keys):
+            found[tuple(where)][name].append(value)
+        return found
+
+
+def _means(rows: pd.DataFrame, metrics: list[str], keys: list[str]) -> Iterator[tuple[tuple[str, ...], float]]:
+    """Yield the mean of the rows of some metrics that are alike in `keys`, whose values come first."""
+    means = rows[rows["metric"].isin(metrics)].groupby(keys)["value"].mean().reset_index()
+    yield from zip(zip(*(means[key] for key in keys), strict=True), means["value"], strict=True)
 
 
 def _budget(trials: int) -> str:
@@ -283,6 +309,8 @@ def _origins(runs: pd.DataFrame) -> dict[str, str]:
 
 def _reasons(runs: pd.DataFrame) -> dict[str, str]:
     """Return for each method what became of its runs: statuses with their reasons."""
+    if runs.empty:
+        return {}
     reason = runs["reason"].where(runs["status"] != "done", "no value on this split")
     told = runs["status"] + ": " + reason
     return {str(method): "; ".join(sorted(set(group))) for method, group in told.groupby(runs["method_label"])}

@@ -106,8 +106,33 @@ def _data_free() -> Iterator[Method]:
         "Git Re-Basin: units permuted until they match, then averaged",
     )
 
+    yield _method(
+        level,
+        "opcm",
+        "opcm:opcm",
+        "Tang et al. 2025, arXiv:2501.09522",
+        frozenset({"one-model"}),
+        "a stream of experts merged one at a time by orthogonal projections",
+    )
+
 
 def _with_inputs() -> Iterator[Method]:
+    yield _method(
+        "unlabelled-train",
+        "pleas",
+        "pleas:pleas",
+        "Nasery et al. 2025, arXiv:2407.02447",
+        frozenset({"one-model", "idempotent"}),
+        "two experts' units matched, then every layer fitted by least squares",
+    )
+    yield _method(
+        "unlabelled-test",
+        "concrete",
+        "concrete:concrete",
+        "Tang et al. 2023, arXiv:2312.06173",
+        frozenset({"one-model"}),
+        "a soft mask shared by all updates that minimises the entropy of predictions",
+    )
     yield _method(
         "unlabelled-train",
         "fisher",
@@ -145,6 +170,38 @@ def _with_inputs() -> Iterator[Method]:
 def _with_labels() -> Iterator[Method]:
     yield _method(
         "evaluations",
+        "evolutionary",
+        "evolutionary:evolutionary",
+        "Akiba, Shing, Tang, Sun, Ha 2025, arXiv:2403.13187",
+        frozenset({"one-model"}),
+        "weights and densities of DARE-TIES found by CMA-ES",
+    )
+    yield _method(
+        "evaluations",
+        "evo-merging",
+        "evo_merging:evo_merging",
+        "github.com/Chansl-Lucky/Black-Box-Merging",
+        frozenset({"one-model"}),
+        "adapters merged with sparse factors and signed weights found by CMA-ES",
+    )
+    yield _method(
+        "labelled",
+        "straight-through",
+        "straight_through:straight_through",
+        "Ainsworth, Hayase, Srinivasa 2023, arXiv:2209.04836",
+        frozenset({"one-model"}),
+        "Git Re-Basin: permutations that make the loss half-way small",
+    )
+    yield _method(
+        "labelled",
+        "atlas",
+        "atlas:atlas",
+        "Zhang et al. 2024, arXiv:2407.02880",
+        frozenset({"one-model"}),
+        "a coefficient for each task and tensor, learnt from labels",
+    )
+    yield _method(
+        "evaluations",
         "tuned",
         "tuned:tuned",
         "Ilharco et al. 2023, arXiv:2212.04089",
@@ -179,17 +236,10 @@ def _with_labels() -> Iterator[Method]:
 
 @hookimpl
 def bench_tasks() -> Iterator[Task]:
-    """Contribute one task for each level of access."""
-    quality = (
-        "mean_accuracy",
-        "normalised_accuracy",
-        "worst_accuracy",
-        "task_accuracy",
-        "prototype_accuracy",
-        "unseen_accuracy",
-    )
-    more = ("corrupted_accuracy", "barrier", "pretrained_accuracy")
-    costs = ("merge_seconds", "extra_parameters", "evaluations", "peak_memory")
+    """Contribute two tasks for each level of access: pools that are trained here, and checkpoints in folders."""
+    quality = ("mean_accuracy", "normalised_accuracy", "worst_accuracy", "task_accuracy", "barrier")
+    costs = ("pretrained_accuracy", "merge_seconds", "extra_parameters", "evaluations", "peak_memory")
+    more = ("prototype_accuracy", "corrupted_accuracy")
     for level, family in MERGERS.items():
         attribute = level.title().replace("-", "")
         yield Task(
@@ -197,9 +247,26 @@ def bench_tasks() -> Iterator[Task]:
             family,
             f"bench_merging.tasks:{attribute}",
             metrics=(*quality, *more, *costs),
-            datasets=("procedural-pool",),
+            datasets=("procedural-pool", "independent-pool"),
             summary=f"make one model of a pool's experts; a method sees, beyond weights, {LEVELS[level]}",
         )
+        yield Task(
+            f"merge-{level}-folder",
+            family,
+            f"bench_merging.folder_tasks:{attribute}",
+            metrics=(*quality, *costs),
+            summary=f"the same for checkpoints in folders; a method sees, beyond weights, {LEVELS[level]}",
+        )
+
+    yield Task(
+        "merge-stream",
+        MERGERS["data-free"],
+        "bench_merging.stream:Stream",
+        metrics=("mean_accuracy", "normalised_accuracy", "worst_accuracy", "backward_transfer", "merge_seconds"),
+        datasets=("procedural-pool",),
+        reference="Tang et al. 2025, arXiv:2501.09522",
+        summary="continual merging: a pool's experts one at a time, in a random order",
+    )
 
 
 @hookimpl
@@ -227,6 +294,11 @@ def bench_datasets() -> Iterator[Dataset]:
         "bench_merging.pools.procedural:procedural_pool",
         summary="a base and up to eight experts of procedural images and digits, trained here",
     )
+    yield Dataset(
+        "independent-pool",
+        "bench_merging.pools.independent:independent_pool",
+        summary="two models trained from different initialisations, trained here",
+    )
 
 
 _QUALITIES = {
@@ -237,6 +309,7 @@ _QUALITIES = {
     "prototype_accuracy": "mean over tasks, with heads made anew from the merged features",
     "unseen_accuracy": "mean over tasks that have no expert",
     "corrupted_accuracy": "mean over tasks and corruptions of the test images",
+    "backward_transfer": "accuracy at the end less that when the task's expert had just been merged, mean over tasks",
     "barrier": "loss barrier on the line from expert to merged model",
 }
 _COSTS = {

@@ -12,7 +12,7 @@ from bench_merging.pool import Pool
 from bench_merging.pools.training import head_of_features
 from bench_merging.state import StateDict
 
-PATH = 11  # points on a linear path, ends included
+PATH = 5  # points on a linear path, ends included
 
 ModelOf = Callable[[int], StateDict]  # a task -> the model for it; the same for all where there is one
 
@@ -70,7 +70,7 @@ def barriers(pool: Pool, model: ModelOf) -> list[float]:
     """Return, for each task, the loss barrier on the line from its expert to the merged model.
 
     max over t in (0, 1) of L((1-t) a + t b) - (1-t) L(a) - t L(b), with L the cross-entropy on the task's test data, on
-    nine inner points. It is negative where the loss is convex along the line.
+    three inner points. It is negative where the loss is convex along the line.
     """
     return [
         _barrier([_loss(pool, _between(expert, merged, i / (PATH - 1)), task) for i in range(PATH)])

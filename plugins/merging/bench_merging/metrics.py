@@ -47,6 +47,12 @@ def pretrained_accuracy(base_accuracies: list[float]) -> float:
     return sum(base_accuracies) / len(base_accuracies)
 
 
+def backward_transfer(accuracies: list[float], when_merged: list[float]) -> float:
+    """Mean, over all tasks but the last, of the accuracy at the end less that when its expert had just been merged."""
+    changes = [a - b for a, b in zip(accuracies, when_merged, strict=True)][:-1]
+    return sum(changes) / len(changes)
+
+
 def merge_seconds(merge_seconds: float) -> float:
     """Wall time of the merge, evaluations and training of the method included."""
     return merge_seconds

@@ -7,7 +7,7 @@ logits scale * cos(z, H_k), as in CLIP: only the trunk is tuned or merged
 """
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -44,6 +44,10 @@ class Network:
         self._trunk = trunk.eval()
         self.heads = list(heads)
         self.groups: Groups = trunk.groups()  # type: ignore[operator]
+
+    def of_tasks(self, tasks: Iterable[int]) -> "Network":
+        """Return the network with the heads of some of its tasks only, in this order."""
+        return Network(self._trunk, [self.heads[task] for task in tasks])
 
     def features(self, state: Mapping[str, Tensor], x: Tensor) -> Tensor:
         """Return z, (n, d), of a trunk with the weights `state`, in float32; differentiable in them."""

@@ -30,6 +30,8 @@ def read(arrays: Mapping[str, np.ndarray], trunk: nn.Module) -> Pool:
 
     Raises WeightsError where an expert does not fit the base.
     """
+    if frozen := _state(arrays, "frozen"):
+        trunk.frozen = frozen  # type: ignore[assignment] # an Adapted
     heads, unseen_heads = _numbered(arrays, "head"), _numbered(arrays, "unseen.head")
     base = _state(arrays, "base")
     experts = [_state(arrays, f"expert.{k}") for k in range(len(heads))]

@@ -27,7 +27,10 @@ def floating(base: StateDict) -> list[str]:
 def task_vectors(name: str, base: StateDict, experts: Sequence[StateDict]) -> Tensor:
     """Return tau_i = theta_i - theta_0 of one tensor, (K, *shape) float32."""
     origin = base[name].float()
-    return torch.stack([expert[name].float() - origin for expert in experts])
+    vectors = torch.empty(len(experts), *origin.shape)
+    for vector, expert in zip(vectors, experts, strict=True):
+        torch.sub(expert[name].float(), origin, out=vector)
+    return vectors
 
 
 def add(base: StateDict, delta: Callable[[str], Tensor]) -> dict[str, Tensor]:

@@ -1,9 +1,9 @@
 """Merging a pool. One task for each level of access; it grants that and nothing else."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import torch
 
@@ -24,26 +24,24 @@ class DataFree:
     The pool is drawn from the run's stream of data, so that with equal seeds all methods get the same experts.
     """
 
-    LEVEL: ClassVar[str] = "data-free"
-
-    pool: Literal["procedural", "procedural-adamw", "procedural-cnn", "shuffled", "two-bases", "tiny"] = "procedural"
+    pool: Literal[
+        "procedural",
+        "procedural-adamw",
+        "procedural-cnn",
+        "procedural-lora",
+        "shuffled",
+        "two-bases",
+        "independent",
+        "independent-cnn",
+        "independent-halves",
+        "tiny",
+    ] = "procedural"
 
     def run(self, build: Build, context: Context) -> Iterator[Outputs]:
         """Merge, and yield validation and test accuracies and what the merge has cost."""
         kind = POOLS[self.pool]
         arrays = context.data(kind.dataset, **kind.params, seed=context.seeds.data % 2**31)
-        pool = read(arrays, kind.trunk())
-        access = self.access(pool)
-        memory = PeakMemory(context.device)
-        start = time.perf_counter()
-        merged = build(base=pool.base, experts=pool.experts, access=access)
-        seconds, peak = time.perf_counter() - start, memory.mib
-        yield from _scores(pool, merged)
-        costs: dict[str, Any] = {"merge_seconds": seconds, "evaluations": access.evaluations}
-        costs["extra_parameters"] = merged.extra_parameters if isinstance(merged, Routed) else 0
-        if peak is not None:
-            costs["peak_memory"] = peak
-        yield Outputs(split="train", step=0, **costs)
+        yield from merge(read(arrays, kind.trunk()), self.access, build, context)
 
     def access(self, pool: Pool) -> Access:
         """Return what this level of access grants."""
@@ -54,8 +52,6 @@ class DataFree:
 class UnlabelledTrain(DataFree):
     """Merge with the training inputs of every task, without labels."""
 
-    LEVEL: ClassVar[str] = "unlabelled-train"
-
     def access(self, pool: Pool) -> Access:
         return Access(pool.network, inputs=[inputs for inputs, _ in pool.splits["train"]])
 
@@ -64,8 +60,6 @@ class UnlabelledTrain(DataFree):
 class UnlabelledTest(DataFree):
     """Merge with the test inputs of every task, without labels."""
 
-    LEVEL: ClassVar[str] = "unlabelled-test"
-
     def access(self, pool: Pool) -> Access:
         return Access(pool.network, inputs=[inputs for inputs, _ in pool.splits["test"]])
 
@@ -73,8 +67,6 @@ class UnlabelledTest(DataFree):
 @dataclass(frozen=True)
 class Evaluations(DataFree):
     """Merge with a number of evaluations on validation data, one model on one task each."""
-
-    LEVEL: ClassVar[str] = "evaluations"
 
     budget: int = 5000
 
@@ -90,8 +82,6 @@ class Evaluations(DataFree):
 class Labelled(DataFree):
     """Merge with validation inputs and labels of every task."""
 
-    LEVEL: ClassVar[str] = "labelled"
-
     def access(self, pool: Pool) -> Access:
         return Access(pool.network, examples=pool.splits["val"])
 
@@ -100,10 +90,23 @@ class Labelled(DataFree):
 class Training(DataFree):
     """Train with the training data of every task: an upper bound, no merge."""
 
-    LEVEL: ClassVar[str] = "training"
-
     def access(self, pool: Pool) -> Access:
         return Access(pool.network, examples=pool.splits["train"])
+
+
+def merge(pool: Pool, grant: Callable[[Pool], Access], build: Build, context: Context) -> Iterator[Outputs]:
+    """Merge a pool with what is granted of it, and yield validation and test accuracies and what the merge has cost."""
+    access = grant(pool)
+    memory = PeakMemory(context.device)
+    start = time.perf_counter()
+    merged = build(base=pool.base, experts=pool.experts, access=access)
+    seconds, peak = time.perf_counter() - start, memory.mib
+    yield from _scores(pool, merged)
+    costs: dict[str, Any] = {"merge_seconds": seconds, "evaluations": access.evaluations}
+    costs["extra_parameters"] = merged.extra_parameters if isinstance(merged, Routed) else 0
+    if peak is not None:
+        costs["peak_memory"] = peak
+    yield Outputs(split="train", step=0, **costs)
 
 
 def _scores(pool: Pool, merged: StateDict | Routed) -> Iterator[Outputs]:
@@ -121,11 +124,14 @@ def _scores(pool: Pool, merged: StateDict | Routed) -> Iterator[Outputs]:
         "accuracies": test,
         "expert_accuracies": evaluation.accuracies(pool, lambda task: pool.experts[task], "test"),
         "base_accuracies": evaluation.accuracies(pool, lambda _: pool.base, "test"),
-        "prototype_accuracies": evaluation.prototype_accuracies(pool, model),
-        "corrupted_accuracies": evaluation.corrupted_accuracies(pool, model),
         "barriers": evaluation.barriers(pool, model),
-        "unseen_accuracies": evaluation.unseen_accuracies(pool, models),
     }
+    if "train" in pool.splits:
+        values["prototype_accuracies"] = evaluation.prototype_accuracies(pool, model)
+    if pool.splits["test"][0][0].dim() == 3:
+        values["corrupted_accuracies"] = evaluation.corrupted_accuracies(pool, model)
+    if pool.unseen:
+        values["unseen_accuracies"] = evaluation.unseen_accuracies(pool, models)
     yield Outputs(split="test", step=0, **values)
     for task, value in enumerate(test):
         yield Outputs(split=f"test-task-{task}", step=0, task_accuracy=value)

@@ -1,13 +1,15 @@
 """Weights to merge, and small pools that are trained once for all tests."""
 
 import functools
+import os
 
 import pytest
 import torch
 
 from bench_merging.access import Access
 from bench_merging.pool import read
-from bench_merging.pools.procedural import procedural_pool, trunk_of
+from bench_merging.pools.procedural import trunk_of
+from harness.data import load
 from harness.testing import bench  # noqa: F401 - a fixture
 
 SMALL = {"tasks": 5, "width": 128, "features": 64, "base_steps": 800, "steps": 300}
@@ -38,14 +40,22 @@ def draw():
 
 
 @pytest.fixture(scope="session")
-def small_pool():
-    """Return a function from a seed (and other parameters of `procedural_pool`) to a small pool, trained once."""
+def small_pool(tmp_path_factory):
+    """Return a function from a seed (and other parameters of `procedural_pool`) to a small pool, trained once.
+
+    It is trained once for all processes of a test session, too.
+    """
+    folder = tmp_path_factory.getbasetemp()
+    shared = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
 
     @functools.cache
     def pool(seed=0, **params):
         params = SMALL | params
-        trunk = trunk_of(params.get("architecture", "mlp"), params["width"], params["features"])
-        return read(procedural_pool(**params, seed=seed), trunk)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("BENCH_DATA", str(shared / "pools"))
+            target = "bench_merging.pools.procedural:procedural_pool"
+            arrays = load("procedural-pool", target, {**params, "seed": seed}).arrays
+        return read(arrays, trunk_of("mlp", params["width"], params["features"]))
 
     return pool
 

@@ -5,7 +5,7 @@ import pytest
 from bench_merging.levels import LEVELS
 from harness.testing import conformance_cases
 
-CASES = [case for level in LEVELS if level != "labelled" for case in conformance_cases(f"merging-{level}")]
+CASES = [case for level in LEVELS for case in conformance_cases(f"merging-{level}")]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

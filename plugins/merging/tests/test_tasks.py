@@ -35,7 +35,9 @@ def test_every_method_runs_on_its_task(tmp_path):
     ours = [method for method in listing if method["family"] in families]
     levels = sorted({method["family"].removeprefix("merging-") for method in ours})
     tasks = [f"{{task: merge-{level}, params: {{pool: tiny}}}}" for level in levels]
-    methods = [method["name"] for method in ours if method["name"] != "slerp"]
+    methods = [
+        method["name"] for method in ours if method["name"] not in ("slerp", "pleas", "evo-merging", "straight-through")
+    ]
     bench.write("smoke.yaml", SUITE.replace("{tasks}", ", ".join(tasks)).replace("{methods}", ", ".join(methods)))
     done = bench("run", "smoke.yaml", timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -81,3 +83,20 @@ def test_a_misspelt_pool_is_one_line(bench):
     done = bench("run", "s.yaml")
     assert done.returncode == 2
     assert done.stderr.strip().endswith("did you mean 'procedural'?")
+
+
+def test_a_stream_measures_what_later_experts_take_away(tmp_path):
+    bench = Bench(tmp_path, [])
+    bench.write(
+        "s.yaml",
+        "pack: 10\ntasks: [{task: merge-stream, params: {pool: tiny}}]\nmethods: [opcm, pretrained, average, experts]",
+    )
+    done = bench("run", "s.yaml")
+    assert done.returncode == 0, done.stdout + done.stderr
+    table = pd.read_parquet(tmp_path / "results" / "s")
+    assert set(table[table["method"] == "experts"]["status"]) == {"skipped"}
+    values = table[table["split"] == "test"].pivot(index="method", columns="metric", values="value")
+    assert values.loc["opcm", "backward_transfer"] < 0
+    # The base does not change, but the first task counts from the accuracy of its expert.
+    assert values.loc["pretrained", "backward_transfer"] < 0
+    assert values.loc["average", "mean_accuracy"] > values.loc["pretrained", "mean_accuracy"]

@@ -49,6 +49,22 @@ def bench_methods() -> Iterator[Method]:
         traits=_BUILT_FOR_ONE,
         summary="deep operator network: a sum of learned functions with learned coefficients",
     )
+    yield Method(
+        "mgno",
+        NEURAL_OPERATOR,
+        "bench_pde.methods.mgno:MgNO",
+        reference="He, Liu, Xu 2024, arXiv:2310.19809",
+        traits=frozenset({"2d"}),
+        summary="linear maps parameterised as multigrid cycles",
+    )
+    yield Method(
+        "sinenet",
+        NEURAL_OPERATOR,
+        "bench_pde.methods.sinenet:SineNet",
+        reference="Zhang et al. 2024, arXiv:2403.19507",
+        traits=frozenset({"2d"}),
+        summary="a row of small U-Nets, each adding to what the one before has made",
+    )
 
 
 _COSTS = ("parameters", "seconds_per_step", "peak_memory")
@@ -91,6 +107,9 @@ def bench_tasks() -> Iterator[Task]:
     yield _task("kuramoto-sivashinsky", "KuramotoSivashinsky", "1d", chaos, "chaos of a flame front", rollout)
     yield _task("darcy", "Darcy", "2d", _FNO_DATA, "from a medium of two conductivities to the pressure")
     yield _task("navier-stokes", "NavierStokes", "2d", _FNO_DATA, "vorticity of a stirred fluid", rollout)
+    yield _task("diffusion-sorption", "DiffusionSorption", "1d", _PDEBENCH, "a pollutant in soil", rollout)
+    yield _task("diffusion-reaction", "DiffusionReaction", "2d", _PDEBENCH, "patterns of two substances", rollout)
+    yield _task("dam-break", "DamBreak", "2d", _PDEBENCH, "a round dam breaks in shallow water", rollout)
     yield _task("wave", "Wave", "2d", "", "waves of a clamped membrane", rollout)
 
 
@@ -136,6 +155,9 @@ def bench_datasets() -> Iterator[Dataset]:
         "kuramoto-sivashinsky": "kuramoto_sivashinsky:kuramoto_sivashinsky",
         "darcy": "darcy:darcy",
         "navier-stokes": "navier_stokes:navier_stokes",
+        "diffusion-sorption": "diffusion_sorption:diffusion_sorption",
+        "diffusion-reaction": "diffusion_reaction:diffusion_reaction",
+        "dam-break": "dam_break:dam_break",
         "wave": "wave:wave",
     }
     for name, function in functions.items():

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 from bench_sequence import task_list
 from bench_sequence.family import SEQUENCE_MIXER
@@ -13,6 +14,7 @@ __all__ = ["SEQUENCE_MIXER"]
 _RECURRENT = frozenset({"causal", "bidirectional", "stepwise", "any-length"})
 _LINEAR_RECURRENT = _RECURRENT | {"linear"}
 _LINEAR_STATE = _LINEAR_RECURRENT | {"stateful"}
+_CONTINUOUS = _LINEAR_STATE | {"rate"}  # a system in continuous time, and a step
 _SELECTIVE = frozenset({"causal", "stepwise", "any-length", "stateful", "bfloat16"})
 _CONVOLUTION = frozenset({"causal", "bidirectional", "any-length", "linear"})
 
@@ -31,15 +33,15 @@ def _methods() -> Iterator[Method]:
         SEQUENCE_MIXER,
         "bench_sequence.s4:S4",
         reference="Gu, Goel, Ré 2022, arXiv:2111.00396",
-        traits=_LINEAR_STATE,
-        summary="state space with the NPLR form of HiPPO-LegS, kernel by Cauchy sums",
+        traits=_CONTINUOUS,
+        summary="state space with the NPLR form of a HiPPO matrix, kernel by Cauchy sums",
     )
     yield Method(
         "s4d",
         SEQUENCE_MIXER,
         "bench_sequence.s4d:S4D",
         reference="Gu, Gupta, Goel, Ré 2022, arXiv:2206.11893",
-        traits=_LINEAR_STATE,
+        traits=_CONTINUOUS,
         summary="state space with a diagonal state matrix",
     )
     yield Method(
@@ -72,7 +74,7 @@ def _methods() -> Iterator[Method]:
         SEQUENCE_MIXER,
         "bench_sequence.lstm:LSTM",
         reference="Hochreiter, Schmidhuber 1997, doi:10.1162/neco.1997.9.8.1735",
-        traits=_RECURRENT,
+        traits=_RECURRENT | {"bfloat16"},
         summary="long short-term memory",
     )
     yield Method(
@@ -80,7 +82,7 @@ def _methods() -> Iterator[Method]:
         SEQUENCE_MIXER,
         "bench_sequence.transformer:Transformer",
         reference="Vaswani et al. 2017, arXiv:1706.03762",
-        traits=_RECURRENT,
+        traits=_RECURRENT | {"bfloat16"},
         summary="multi-head softmax attention with sinusoidal positions",
     )
     yield Method(
@@ -88,7 +90,7 @@ def _methods() -> Iterator[Method]:
         SEQUENCE_MIXER,
         "bench_sequence.linear_attention:LinearAttention",
         reference="Katharopoulos, Vyas, Pappas, Fleuret 2020, arXiv:2006.16236",
-        traits=_RECURRENT,
+        traits=_RECURRENT | {"bfloat16"},
         summary="multi-head attention with the softmax replaced by a product of positive features",
     )
     yield from _mixers()
@@ -117,7 +119,7 @@ def _mixers() -> Iterator[Method]:
         SEQUENCE_MIXER,
         "bench_sequence.hyperzzw:HyperZZW",
         reference="Zhang 2024, arXiv:2401.17948",
-        traits=frozenset({"bidirectional"}),
+        traits=frozenset({"bidirectional", "bfloat16"}),
         summary="kernels of slow networks times the input as weights for it, ten branches (Terminator's layer)",
     )
     yield Method(
@@ -125,7 +127,7 @@ def _mixers() -> Iterator[Method]:
         SEQUENCE_MIXER,
         "bench_sequence.fnet:FNet",
         reference="Lee-Thorp, Ainslie, Eckstein, Ontanon 2021, arXiv:2105.03824",
-        traits=frozenset({"bidirectional", "any-length", "linear"}),
+        traits=frozenset({"bidirectional", "any-length", "linear", "bfloat16"}),
         summary="Fourier transform along sequence and channels: no parameters",
     )
     yield Method(
@@ -133,7 +135,7 @@ def _mixers() -> Iterator[Method]:
         SEQUENCE_MIXER,
         "bench_sequence.tcn:TCN",
         reference="Bai, Kolter, Koltun 2018, arXiv:1803.01271",
-        traits=_RECURRENT,
+        traits=_RECURRENT | {"bfloat16"},
         summary="dilated CNN: residual blocks of convolutions whose reach doubles",
     )
     yield Method(
@@ -141,7 +143,7 @@ def _mixers() -> Iterator[Method]:
         SEQUENCE_MIXER,
         "bench_sequence.timesnet:TimesNet",
         reference="Wu et al. 2023, arXiv:2210.02186",
-        traits=frozenset({"bidirectional", "any-length"}),
+        traits=frozenset({"bidirectional", "any-length", "bfloat16"}),
         summary="TimesBlock: the sequence folded at its strongest periods into images and convolved",
     )
     yield Method(
@@ -149,7 +151,7 @@ def _mixers() -> Iterator[Method]:
         SEQUENCE_MIXER,
         "bench_sequence.tensor_attention:TensorAttention",
         reference="Alman, Song 2024, arXiv:2310.04064",
-        traits=_RECURRENT,
+        traits=_RECURRENT | {"bfloat16"},
         summary="softmax attention to all pairs of positions, exact, cubic in length",
     )
     yield Method(
@@ -157,7 +159,7 @@ def _mixers() -> Iterator[Method]:
         SEQUENCE_MIXER,
         "bench_sequence.tensor_attention:PolynomialTensorAttention",
         reference="Alman, Song 2024, arXiv:2310.04064",
-        traits=_RECURRENT,
+        traits=_RECURRENT | {"bfloat16"},
         summary="attention to all pairs of positions, approximated by a polynomial, linear in length",
     )
     yield Method(
@@ -165,7 +167,7 @@ def _mixers() -> Iterator[Method]:
         SEQUENCE_MIXER,
         "bench_sequence.gru:GRU",
         reference="Cho et al. 2014, arXiv:1406.1078",
-        traits=_RECURRENT,
+        traits=_RECURRENT | {"bfloat16"},
         summary="gated recurrent unit",
     )
     yield Method(
@@ -173,7 +175,7 @@ def _mixers() -> Iterator[Method]:
         SEQUENCE_MIXER,
         "bench_sequence.neural_cde:NeuralCDE",
         reference="Kidger, Morrill, Foster, Lyons 2020, arXiv:2005.08926",
-        traits=_RECURRENT,
+        traits=_RECURRENT | {"bfloat16"},
         summary="differential equation of a hidden path that the data drive",
     )
 
@@ -187,7 +189,7 @@ def _state_spaces() -> Iterator[Method]:
         SEQUENCE_MIXER,
         "bench_sequence.s4_ptd:S4PTD",
         reference=ptd,
-        traits=_LINEAR_STATE,
+        traits=_CONTINUOUS,
         summary="S4D from a HiPPO-LegS that was perturbed before it was diagonalised",
     )
     yield Method(
@@ -195,7 +197,7 @@ def _state_spaces() -> Iterator[Method]:
         SEQUENCE_MIXER,
         "bench_sequence.s5:S5",
         reference="Smith, Warrington, Linderman 2023, arXiv:2208.04933",
-        traits=_LINEAR_STATE,
+        traits=_CONTINUOUS,
         summary="one diagonal state-space system for all channels, by a parallel scan",
     )
     yield Method(
@@ -203,7 +205,7 @@ def _state_spaces() -> Iterator[Method]:
         SEQUENCE_MIXER,
         "bench_sequence.s5_ptd:S5PTD",
         reference=ptd,
-        traits=_LINEAR_STATE,
+        traits=_CONTINUOUS,
         summary="S5 from a HiPPO-LegS that was perturbed before it was diagonalised",
     )
     yield Method(
@@ -213,6 +215,14 @@ def _state_spaces() -> Iterator[Method]:
         reference="Orvieto, Smith, Gu, Fernando, Gulcehre, Pascanu, De 2023, arXiv:2303.06349",
         traits=_LINEAR_STATE,
         summary="diagonal complex linear recurrence without continuous time",
+    )
+    yield Method(
+        "spacetime",
+        SEQUENCE_MIXER,
+        "bench_sequence.spacetime:SpaceTime",
+        reference="Zhang, Saab, Poli, Dao, Goel, Ré 2023, arXiv:2303.09489",
+        traits=_LINEAR_STATE,
+        summary="discrete state space with a companion matrix",
     )
     yield Method(
         "s6",
@@ -315,6 +325,12 @@ def bench_metrics() -> Iterator[Metric]:
         summary="naming the most frequent answer of the expression's outermost operator",
     )
     yield from task_list.metrics()
+
+
+@hookimpl
+def bench_references() -> Iterator[Path]:
+    """Contribute the works that methods and tasks refer to."""
+    yield Path(__file__).with_name("references.bib")
 
 
 @hookimpl

@@ -4,7 +4,8 @@ Each `check_<name>(build)` calls `build(d_model=, l_max=, causal=)` for layers o
 saying what it found. Checks named after a trait ("-" written as "_") are for the methods that claim it, the others
 for every method. A method may refuse one of its two forms with ValueError unless it claims the trait that needs it.
 
-Equalities are measured in float64, as the largest difference relative to the largest output.
+A check that needs what the machine lacks is skipped through pytest. Equalities are measured in float64, as the largest
+difference relative to the largest output.
 """
 
 import functools
@@ -13,6 +14,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import pytest
 import torch
 from torch import Tensor, nn
 
@@ -29,6 +31,7 @@ L_MAX = 64
 
 ROUNDING = 1e-9  # what float64 FFTs and long sums leave behind, with room to spare
 BFLOAT16_TOLERANCE = 0.03  # eight times the rounding of one operation
+RATE_TOLERANCE = 0.1  # discretisations agree to first or second order; a layer that ignores the rate is off by half
 STEP_TOLERANCE = 1e-8  # a recurrence accumulates its errors over L_MAX steps
 
 
@@ -122,6 +125,25 @@ def check_deterministic(build: Build) -> None:
         )
 
 
+def check_cuda(build: Build) -> None:
+    """On a GPU the layer's outputs and gradients are those on the CPU; skipped, saying so, where there is no GPU."""
+    if not torch.cuda.is_available():
+        pytest.skip("no GPU here")
+    with _float64():
+        for (form, layer), (_, moved) in zip(_forms(build), _forms(build), strict=True):
+            moved = moved.cuda()
+            x = _noise(BATCH, L_MAX, D_MODEL).requires_grad_()  # a layer may have no parameters at all
+            y, there = layer(x), moved(x.cuda())
+            error = _difference(there.cpu(), y)
+            assert error <= STEP_TOLERANCE, f"{form}: outputs on the GPU and on the CPU differ by {error:.1e}"
+            y.square().sum().backward()
+            there.square().sum().backward()
+            for (name, here), other in zip(layer.named_parameters(), moved.parameters(), strict=True):
+                if here.grad is not None:
+                    error = _difference(other.grad.cpu(), here.grad)
+                    assert error <= STEP_TOLERANCE, f"{form}: gradients of {name} on GPU and CPU differ by {error:.1e}"
+
+
 def check_param_groups(build: Build) -> None:
     """param_groups(), where there is one, lists some of the layer's parameters, each once, with valid settings."""
     for form, layer in _forms(build):
@@ -205,6 +227,20 @@ def check_stateful(build: Build) -> None:
             raise AssertionError(f"handing the state on raised {error!r}") from error
         error = _difference(torch.cat([head, middle[:, None], tail], dim=1), layer(x))
         assert error <= STEP_TOLERANCE, f"a sequence in parts and as a whole gives outputs that differ by {error:.1e}"
+
+
+def check_rate(build: Build) -> None:
+    """A smooth input, each value twice and at half the rate, gives about the same output at every other position."""
+    with _float64(), torch.no_grad():
+        for form, layer in _forms(build):
+            periods = torch.arange(1, 4) * (2 * math.pi / L_MAX)
+            waves = torch.sin(torch.arange(L_MAX)[:, None] * periods)
+            x = torch.einsum("lk,bkh->blh", waves, _noise(BATCH, 3, D_MODEL))
+            y = layer(x)
+            error = float((layer(x.repeat_interleave(2, dim=1), rate=0.5)[:, 1::2] - y).norm() / y.norm())
+            assert error <= RATE_TOLERANCE, (
+                f"{form}: twice the samples at half the rate change the output by {error:.0%}"
+            )
 
 
 def check_bfloat16(build: Build) -> None:

@@ -52,6 +52,10 @@ def reversed_taps(backward: Tensor, n: int) -> Tensor:
 
 
 def _circular_convolution(u: Tensor, kernel: Tensor, n: int) -> Tensor:
-    """Convolve u (B, L, H) with kernel (H, K), indices modulo n; transforms run along the last dimension."""
-    spectrum = torch.fft.rfft(u.transpose(1, 2), n=n) * torch.fft.rfft(kernel, n=n)  # (B, H, n/2 + 1)
-    return torch.fft.irfft(spectrum, n=n)[..., : u.shape[1]].transpose(1, 2)
+    """Convolve u (B, L, H) with kernel (H, K), indices modulo n; transforms run along the last dimension.
+
+    They are in float32 at least: half-precision types have none on the CPU, and too few digits for long sums anywhere.
+    """
+    dtype = torch.promote_types(u.dtype, torch.float32)
+    spectrum = torch.fft.rfft(u.transpose(1, 2).to(dtype), n=n) * torch.fft.rfft(kernel.to(dtype), n=n)
+    return torch.fft.irfft(spectrum, n=n)[..., : u.shape[1]].transpose(1, 2).to(u.dtype)  # from (B, H, n/2 + 1)

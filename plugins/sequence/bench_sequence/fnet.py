@@ -36,4 +36,5 @@ class FNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, L, H) to (B, L, H)."""
-        return torch.fft.fft2(x, dim=(1, 2), norm=self.norm).real
+        wide = x.to(torch.promote_types(x.dtype, torch.float32))  # half-precision types have no transform on the CPU
+        return torch.fft.fft2(wide, dim=(1, 2), norm=self.norm).real.to(x.dtype)

@@ -154,9 +154,7 @@ _S4_SPACE = Space(
     recipe={"lr": LogUniform(1e-3, 1e-2), "weight_decay": _DECAY, "dropout": _DROPOUT},
     source="from the least to the largest value of the authors' configurations; a wider weight decay",
 )
-_S5_SPACE = replace(
-    _S4_SPACE, source="that of S4, which holds the weight decays and learning rates of arXiv:2208.04933"
-)
+_S5_SPACE = replace(_S4_SPACE, source="that of S4, which holds the values of the authors' configurations")
 # The same for all whose papers give no ranges for tasks like these.
 _ANY = Space(
     recipe={"lr": LogUniform(1e-4, 1e-2), "weight_decay": _DECAY, "dropout": _DROPOUT},

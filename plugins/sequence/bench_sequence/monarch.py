@@ -76,4 +76,4 @@ def monarch_convolution(u: Tensor, forward: Tensor, backward: Tensor | None, ord
     padded = torch.nn.functional.pad(u.transpose(1, 2), (0, n - L)).to(dtype)
     spectrum = monarch_product(padded, blocks) * monarch_product(kernel.to(dtype), blocks)
     y = monarch_product(spectrum, [F.conj() for F in blocks]) / n  # the inverse transform
-    return y.real[..., :L].transpose(1, 2)
+    return y.real[..., :L].transpose(1, 2).to(u.dtype)

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from bench_sequence.scan import in_chunks, linear_scan
 
-CHUNK = 256  # positions whose states, (B, H, N) each, exist at once
+CHUNK = 64  # positions whose states, (B, H, N) each, exist at once; more are slower on a CPU
 DT_FLOOR = 1e-4  # least Δ at the start
 
 

@@ -62,12 +62,13 @@ class TimesNet(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, L, H) to (B, L, H)."""
         periods, amplitudes = self.strongest_periods(x)
-        weights = amplitudes.softmax(dim=1)  # (B, k)
+        weights = amplitudes.softmax(dim=1).to(x.dtype)  # (B, k)
+        kernels = self.widen.merged(), self.narrow.merged()
         y = x
         for period in periods.unique().tolist():
             chosen = (periods == period) * weights  # (B, k)
             rows = chosen.any(dim=1).nonzero()[:, 0]
-            z = self._vary(x[rows], period) * chosen.sum(dim=1)[rows, None, None]
+            z = _vary(x[rows], period, *kernels) * chosen.sum(dim=1)[rows, None, None]
             y = y.index_add(0, rows, z)
         return y
 
@@ -76,17 +77,14 @@ class TimesNet(nn.Module):
         B, L, _ = x.shape
         if L == 1:
             return torch.ones(B, 1, dtype=torch.long, device=x.device), x.new_zeros(B, 1)
-        amplitudes = torch.fft.rfft(x, dim=1).abs().mean(-1)[:, 1:]  # (B, floor(L / 2)), from frequency one
+        wide = x.to(torch.promote_types(x.dtype, torch.float32))  # half-precision types have no transform on the CPU
+        amplitudes = torch.fft.rfft(wide, dim=1).abs().mean(-1)[:, 1:]  # (B, floor(L / 2)), from frequency one
         ranked = amplitudes.mean(0, keepdim=True).expand(B, -1) if self.periods == "batch" else amplitudes
         top = ranked.topk(min(self.top_k, L // 2), dim=1).indices
         return L // (top + 1), amplitudes.gather(1, top)
 
-    def _vary(self, x: Tensor, period: int) -> Tensor:
-        """Return unfold(conv(gelu(conv(fold(x)))))."""
-        L = x.shape[1]
-        image = pad(x, (0, 0, 0, -L % period)).unflatten(1, (-1, period)).permute(0, 3, 1, 2)  # (B, H, rows, period)
-        image = self.narrow(gelu(self.widen(image)))
-        return image.permute(0, 2, 3, 1).flatten(1, 2)[:, :L]
+
+Kernel = tuple[Tensor, Tensor]  # (outputs, inputs, 2 K - 1, 2 K - 1) and bias, (outputs,)
 
 
 class Inception(nn.Module):
@@ -99,7 +97,22 @@ class Inception(nn.Module):
             nn.init.kaiming_normal_(weight, mode="fan_out", nonlinearity="relu")
         self.bias = nn.Parameter(torch.zeros(kernels, outputs))
 
-    def forward(self, x: Tensor) -> Tensor:
+    def merged(self) -> Kernel:
+        """Return the one kernel and bias that do the same as all of them."""
         reach = len(self.weights) - 1
         weight = sum(pad(weight, (reach - i,) * 4) for i, weight in enumerate(self.weights)) / len(self.weights)
-        return conv2d(x, weight, self.bias.mean(0), padding=reach)
+        return weight, self.bias.mean(0)
+
+
+def convolved(image: Tensor, kernel: Kernel) -> Tensor:
+    """Convolve (B, inputs, rows, columns) with a merged kernel; zeros are around the image."""
+    weight, bias = kernel
+    return conv2d(image, weight, bias, padding=weight.shape[-1] // 2)
+
+
+def _vary(x: Tensor, period: int, widen: Kernel, narrow: Kernel) -> Tensor:
+    """Return unfold(conv(gelu(conv(fold(x))))), (B, L, H)."""
+    L = x.shape[1]
+    image = pad(x, (0, 0, 0, -L % period)).unflatten(1, (-1, period)).permute(0, 3, 1, 2)  # (B, H, rows, period)
+    image = convolved(gelu(convolved(image, widen)), narrow)
+    return image.permute(0, 2, 3, 1).flatten(1, 2)[:, :L]

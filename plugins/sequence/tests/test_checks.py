@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from bench_sequence import checks
+from bench_sequence import SEQUENCE_MIXER, checks
 from bench_sequence.lstm import LSTM
 
 
@@ -21,11 +21,15 @@ class Average(nn.Module):
         self.gain = nn.Parameter(torch.randn(d_model))
         self.decay = nn.Parameter(0.8 + 0.2 * torch.rand(d_model))
 
-    def forward(self, x):
-        t = torch.arange(x.shape[1])
-        weights = self.decay[:, None, None] ** (t[:, None] - t).abs()  # (H, L, L)
+    def forward(self, x, state=None, *, rate=1.0, return_state=False):
+        t = torch.arange(x.shape[1], device=x.device)
+        lags = (rate * (t[:, None] - t).abs()).to(x.dtype)
+        weights = rate * self.decay[:, None, None] ** lags  # (H, L, L)
         weights = weights.tril() if self.causal else weights
-        return self.gain * torch.einsum("htj,bjh->bth", weights, x)
+        y = torch.einsum("htj,bjh->bth", weights, x)
+        if state is not None:
+            y = y + self.decay ** (t[:, None] + 1) * state[:, None]
+        return (self.gain * y, y[:, -1]) if return_state else self.gain * y
 
     def step(self, x, state=None):
         state = x if state is None else self.decay * state + x
@@ -240,6 +244,28 @@ class OnlyCausalAndBroken(OnlyCausal, Offset):
     pass
 
 
+class ForgetsState(Average):
+    def forward(self, x, state=None, *, return_state=False):
+        return super().forward(x, return_state=return_state)
+
+
+class IgnoresRate(Average):
+    def forward(self, x, *, rate=1.0):
+        return super().forward(x)
+
+
+class NeedsFloat32(Average):
+    def forward(self, x):
+        y = super().forward(x)
+        return y.float() if x.dtype == torch.bfloat16 else y
+
+
+class CoarseInBfloat16(Average):
+    def forward(self, x):
+        y = super().forward(x)
+        return 1.1 * y if x.dtype == torch.bfloat16 else y
+
+
 BROKEN = [
     ("shape", Doubled, r"causal=False: input \(3, 64, 16\) gave output \(3, 128, 16\)"),
     ("shape", WrongDtype, "float32 input gave a torch.float64 output"),
@@ -269,6 +295,12 @@ BROKEN = [
     ("stepwise", NoStep, r"no step\(\)"),
     ("stepwise", StepOffByOne, "parallel form give outputs that differ"),
     ("stepwise", StepKeepsLength, r"maps \(3, 16\) to \(3, 1, 16\)"),
+    ("stateful", NoStep, "handing the state on raised"),
+    ("stateful", StepOffByOne, "in parts and as a whole gives outputs that differ"),
+    ("stateful", ForgetsState, "in parts and as a whole gives outputs that differ"),
+    ("rate", IgnoresRate, "twice the samples at half the rate change the output by"),
+    ("bfloat16", NeedsFloat32, "a torch.bfloat16 input gave a torch.float32 output"),
+    ("bfloat16", CoarseInBfloat16, "outputs in bfloat16 and in float32 differ by"),
     ("any_length", FixedLength, "causal=False: length 1 with l_max 64 raised RuntimeError"),
     ("any_length", Truncates, r"input \(3, 65, 16\) gave output \(3, 64, 16\)"),
     ("any_length", DividesByZero, "length 1 with l_max 64 gave an output that is not finite"),
@@ -278,7 +310,7 @@ BROKEN = [
     ("shape", RefusesBoth, "neither form can be built .* never in the mood"),
 ]
 CHECKS = {name.removeprefix("check_"): f for name, f in inspect.getmembers(checks) if name.startswith("check_")}
-UNCONDITIONAL = CHECKS.keys() - {"causal", "bidirectional", "stepwise", "any_length", "linear"}
+UNCONDITIONAL = CHECKS.keys() - {trait.replace("-", "_") for trait in SEQUENCE_MIXER.traits}
 
 
 @pytest.mark.parametrize("name", CHECKS)
@@ -293,7 +325,24 @@ def test_fails_a_broken_layer(name, broken, message):
 
 
 def test_every_check_is_tested():
-    assert CHECKS.keys() == {name for name, _, _ in BROKEN}
+    assert CHECKS.keys() == {name for name, _, _ in BROKEN} | {"cuda"}  # which needs a GPU; see below
+
+
+def test_the_gpu_check_fails_a_layer_that_computes_otherwise_there(monkeypatch):
+    """A stand-in for a GPU: a copy whose weights differ."""
+
+    def cuda(layer):
+        with torch.no_grad():
+            next(layer.parameters()).mul_(1.01)
+        return layer
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.Tensor, "cuda", lambda tensor: tensor)
+    monkeypatch.setattr(nn.Module, "cuda", lambda layer: layer)
+    checks.check_cuda(Average)
+    monkeypatch.setattr(nn.Module, "cuda", cuda)
+    with pytest.raises(AssertionError, match="outputs on the GPU and on the CPU differ"):
+        checks.check_cuda(Average)
 
 
 @pytest.mark.parametrize("build", [OnlyCausal, OnlyBidirectional])

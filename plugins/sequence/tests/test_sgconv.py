@@ -37,9 +37,9 @@ def test_number_of_scales_and_length(l_max, scales):
     assert layer.kernel().shape[-1] >= l_max
 
 
-@pytest.mark.parametrize("mode", ["linear", "nearest"])
-def test_norm_is_one_at_first_and_then_frozen(mode):
-    layer = SGConv(d_model=4, l_max=100, causal=False, kernel_dim=8, mode=mode)
+@pytest.mark.parametrize("interpolation", ["linear", "nearest"])
+def test_norm_is_one_at_first_and_then_frozen(interpolation):
+    layer = SGConv(d_model=4, l_max=100, causal=False, kernel_dim=8, interpolation=interpolation)
     assert torch.allclose(layer.kernel().norm(dim=-1), torch.ones(2, 4), rtol=0, atol=1e-12)
     assert layer.kernel()[..., :100].norm(dim=-1).max() < 1 - 1e-4  # it is the norm of all 128 taps
     Z = layer.kernel_norm.clone()
@@ -88,7 +88,7 @@ def test_later_inputs_change_no_earlier_output():
 
 def test_pieces_are_half_pixel_interpolations_with_clamped_edges():
     d, scales, alpha = 8, 4, 1.5
-    layer = SGConv(d_model=3, l_max=64, causal=True, kernel_dim=d, alpha=alpha)
+    layer = SGConv(d_model=3, l_max=64, causal=True, kernel_dim=d, decay_min=alpha, decay_max=alpha)
     kernel = (layer.kernel() * layer.kernel_norm)[0].detach()
     W = layer.W[:, 0].detach()
     edges = borders(d, scales)
@@ -106,7 +106,7 @@ def test_pieces_are_half_pixel_interpolations_with_clamped_edges():
 def test_pieces_fade_by_alpha(alpha):
     """RMS of piece i ~ α^{-i} v_i, where v_i² is the share of white noise's energy that interpolation keeps."""
     d, scales = 64, 5
-    layer = SGConv(d_model=128, l_max=1024, causal=True, kernel_dim=d, alpha=alpha)
+    layer = SGConv(d_model=128, l_max=1024, causal=True, kernel_dim=d, decay_min=alpha, decay_max=alpha)
     edges = borders(d, scales)
     kernel = layer.kernel()[0].detach()
     rms = [float(kernel[:, a:b].square().mean().sqrt()) for a, b in pairwise(edges)]
@@ -126,19 +126,19 @@ def test_kernel_of_half_the_length_is_the_first_half_up_to_scale():
     short = SGConv(d_model=3, l_max=64, causal=True, kernel_dim=16)
     with torch.no_grad():
         short.W.copy_(long.W[:-1])
-    ratio = long.alpha * short.kernel_norm / long.kernel_norm
+    ratio = 2 * short.kernel_norm / long.kernel_norm
     assert torch.allclose(long.kernel()[..., :64], ratio * short.kernel(), rtol=0, atol=1e-12)
 
 
 def test_nearest_pieces_are_dilated_filters_of_running_sums():
     d, scales, L = 8, 4, 64
-    layer = SGConv(d_model=3, l_max=L, causal=True, kernel_dim=d, mode="nearest")
+    layer = SGConv(d_model=3, l_max=L, causal=True, kernel_dim=d, interpolation="nearest")
     u = torch.randn(2, L, 3)
     past = pad(u, (0, 0, L, 0))  # index L + t is position t
 
     y = layer.D * u
     for i, (start, stretch) in enumerate(zip(borders(d, scales), [1, 1, 2, 4], strict=False)):
-        weights = layer.W[i, 0] * layer.alpha ** (scales - 1 - i) / layer.kernel_norm[0]  # (H, d)
+        weights = layer.W[i, 0] * 2.0 ** (scales - 1 - i) / layer.kernel_norm[0]  # (H, d)
         for t in range(L):
             for k in range(d):
                 last = L + t - start - k * stretch
@@ -157,6 +157,42 @@ def test_bidirectional_is_two_causal_convolutions_the_second_on_the_reversed_inp
     assert torch.allclose(layer(u), causal_convolution(u, forward) + ahead + layer.D * u, rtol=0, atol=1e-12)
 
 
+def test_summed_pieces_all_start_at_lag_zero():
+    d, scales = 4, 3
+    layer = SGConv(d_model=2, l_max=16, causal=True, kernel_dim=d, combine="sum", decay_min=1.5, decay_max=3.0)
+    expected = torch.zeros(2, 16)
+    for i in range(scales):
+        piece = interpolate(layer.W[i], scale_factor=2**i, mode="linear")[0]
+        expected[:, : d * 2**i] += torch.tensor([[1.5], [3.0]]) ** (scales - 1 - i) * piece
+    assert torch.allclose((layer.kernel() * layer.kernel_norm)[0], expected, rtol=0, atol=1e-12)
+    assert torch.allclose(layer.kernel().norm(dim=-1), torch.ones(1, 2), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("trained", [True, False])
+def test_decay_by_a_power_of_the_lag(trained):
+    build = {"d_model": 3, "l_max": 32, "causal": False, "kernel_dim": 8, "decay_min": 0.5, "decay_max": 1.5}
+    layer = SGConv(**build, decay="learnable" if trained else "fixed")
+    plain = SGConv(**build | {"decay_min": 1.0, "decay_max": 1.0})
+    with torch.no_grad():
+        plain.W.copy_(layer.W)
+    power = layer.power.detach()[:, None]
+    assert 0.5 <= float(power.min()) < float(power.max()) <= 1.5
+    expected = plain.kernel() * plain.kernel_norm * torch.arange(1, 33) ** -power
+    assert torch.allclose(layer.kernel() * layer.kernel_norm, expected, rtol=0, atol=1e-12)
+    layer(torch.randn(1, 32, 3)).square().sum().backward()
+    assert (layer.power.grad is not None) == trained
+
+
+def test_cosine_weights_have_whole_periods_in_a_random_order():
+    layer = SGConv(d_model=6, l_max=32, causal=False, kernel_dim=16, weights="cos")
+    waves = torch.cos(2 * np.pi * torch.arange(6)[:, None] * torch.linspace(0, 1, 16))
+    for scale in layer.W.detach():
+        assert torch.equal(scale[0], scale[1])
+        periods = torch.cdist(scale[0], waves).argmin(-1)
+        assert sorted(periods.tolist()) == list(range(6))
+        assert torch.allclose(scale[0], waves[periods], rtol=0, atol=1e-12)
+
+
 def test_kernel_trains_at_its_own_rate():
     layer = SGConv(d_model=3, l_max=32, causal=False, kernel_dim=8)
     (group,) = layer.param_groups()
@@ -170,9 +206,13 @@ def test_kernel_trains_at_its_own_rate():
     ("arguments", "message"),
     [
         ({"kernel_dim": 0}, "positive"),
-        ({"alpha": 0.0}, "positive"),
+        ({"decay_min": 0.0}, "0 < decay_min"),
+        ({"decay_min": 3.0}, "decay_min <= decay_max"),
         ({"kernel_dim": 16}, "less than 2 l_max"),
-        ({"kernel_dim": 4, "mode": "cubic"}, "linear or nearest"),
+        ({"kernel_dim": 4, "interpolation": "cubic"}, "interpolation must be one of linear, nearest"),
+        ({"kernel_dim": 4, "combine": "product"}, "combine"),
+        ({"kernel_dim": 4, "weights": "sin"}, "weights"),
+        ({"kernel_dim": 4, "decay": "none"}, "decay"),
     ],
 )
 def test_bad_arguments_are_refused(arguments, message):

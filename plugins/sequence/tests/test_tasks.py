@@ -1,40 +1,58 @@
 """Every method runs on every task for a few steps, through the command line; and the tasks ask what they say."""
 
-import json
-
 import pandas as pd
 import pytest
 import torch
 from torch import nn
 
+import bench_sequence
 from bench_sequence.backbone import Backbone
 from harness.testing import Bench
 
 SUITE = """\
+pack: 20
 seeds: [0]
 tasks:
-  - {task: digits, params: {steps: 4, d_model: 8, layers: 1}}
-  - {task: listops, params: {steps: 4, d_model: 8, layers: 1, train: 200}}
-  - {task: delay, params: {steps: 4, d_model: 8, length: 64, lag: 16}}
+  - {task: digits, params: {steps: 3, d_model: 8, layers: 1, causal: {causal}}}
+  {tasks}
 methods: [{methods}]
 """
+OTHERS = """- {task: listops, params: {steps: 3, d_model: 8, layers: 1, train: 200}}
+  - {task: delay, params: {steps: 3, d_model: 8, length: 64, lag: 16}}
+"""
+TRAITS = {method.name: method.traits for method in bench_sequence.bench_methods()}
 
 
-def test_every_method_runs_on_every_task(tmp_path):
-    bench = Bench(tmp_path, [])
-    listing = json.loads(bench("list", "methods", "--json").stdout)
-    methods = [method["name"] for method in listing if method["family"] == "sequence-mixer"]
-    bench.write("smoke.yaml", SUITE.replace("{methods}", ", ".join(methods)))
+def run_suite(folder, methods, *, causal, tasks=""):
+    """Run one, through the command line, and return its rows."""
+    text = SUITE.replace("{methods}", ", ".join(methods)).replace("{tasks}", tasks)
+    bench = Bench(folder, [])
+    bench.write("smoke.yaml", text.replace("{causal}", str(causal).lower()))
     done = bench("run", "smoke.yaml", timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
-    table = pd.read_parquet(tmp_path / "results" / "smoke")
+    return pd.read_parquet(folder / "results" / "smoke")
+
+
+@pytest.mark.parametrize("causal", [True, False])
+def test_every_method_learns_digits_in_the_form_that_it_has(tmp_path, causal):
+    methods = [name for name, traits in TRAITS.items() if ("causal" in traits) == causal]
+    table = run_suite(tmp_path, methods, causal=causal)
     assert set(table["status"]) == {"done"}
-    assert table["run"].nunique() == 3 * len(methods)
+    assert set(table["method"]) == set(methods)
+    assert set(table[table["split"] == "test"]["metric"]) == {"accuracy"}
+    assert (table[table["metric"] == "seconds_per_step"]["value"] > 0).all()
+    assert (table[table["metric"] == "parameters"]["value"] > 0).all()
+
+
+def test_methods_run_on_every_task_that_they_can_do(tmp_path):
+    table = run_suite(tmp_path, ["s4d", "hyena", "lstm"], causal=True, tasks=OTHERS)
+    skipped = table[table["status"] == "skipped"]
+    assert list(zip(skipped["method"], skipped["task"], strict=True)) == [("hyena", "listops")]  # has one form only
+    assert set(table["status"]) == {"done", "skipped"}
+    assert table["run"].nunique() == 9
     test = table[table["split"] == "test"]
     assert set(test["metric"]) == {"accuracy", "mse", "root_operator_accuracy"}
     assert test[test["metric"] == "root_operator_accuracy"]["value"].nunique() == 1
-    costs = table[table["metric"].isin(["parameters", "seconds_per_step"])]
-    assert (costs["value"] > 0).all()
 
 
 class Copy(nn.Module):

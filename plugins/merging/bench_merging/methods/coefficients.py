@@ -43,10 +43,13 @@ class Coefficients:
 
         return assemble(self.base, value)
 
-    def descend(self, optimiser: torch.optim.Optimizer, loss: Loss, *, clamp: bool = False) -> float:
+    def descend(
+        self, optimiser: torch.optim.Optimizer, loss: Loss, *, clamp: bool = False, clip: float | None = None
+    ) -> float:
         """Take one step down the gradient of a loss of the merged model, and return the loss before it.
 
-        With `clamp`, the merge uses the coefficients limited to [0, 1], and those outside have no gradient.
+        With `clamp`, the merge uses the coefficients limited to [0, 1], and those outside have no gradient. With
+        `clip`, the gradient has this norm at most.
         """
         used = self.values.clamp(0, 1) if clamp else self.values
         value, gradients = gradient(self.merged(used), self.names, loss)
@@ -55,6 +58,8 @@ class Coefficients:
         if self.values.shape[1] == 1:
             slope = slope.sum(1, keepdim=True)
         self.values.grad = slope * (used == self.values)
+        if clip is not None:
+            torch.nn.utils.clip_grad_norm_([self.values], clip)
         optimiser.step()
         return value
 

@@ -15,7 +15,7 @@ from bench_merging.state import StateDict, assemble
 
 
 def multitask(
-    *, base: StateDict, experts: Sequence[StateDict], access: Access, steps: int = 800, lr: float = 0.05
+    *, base: StateDict, experts: Sequence[StateDict], access: Access, steps: int = 400, lr: float = 0.05
 ) -> dict[str, Tensor]:
     """Return the base tuned on all tasks at once."""
     trunk = access.network.module(base)

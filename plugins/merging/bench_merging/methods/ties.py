@@ -15,6 +15,7 @@ out of the D entries.
 from collections.abc import Sequence
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -59,16 +60,16 @@ def changed(base: StateDict, experts: Sequence[StateDict]) -> list[str]:
 
 
 def _threshold(names: Sequence[str], base: StateDict, expert: StateDict, keep: float) -> float:
-    magnitudes = torch.cat([task_vectors(name, base, [expert]).abs().flatten() for name in names])
-    kept = int(keep * len(magnitudes))
-    return float(magnitudes.kthvalue(max(1, len(magnitudes) - kept)).values)
+    magnitudes = torch.cat([(expert[name].float() - base[name].float()).abs_().flatten() for name in names])
+    place = max(1, len(magnitudes) - int(keep * len(magnitudes)))  # counted from 1
+    return float(np.partition(magnitudes.numpy(), place - 1)[place - 1])
 
 
 def trimmed(name: str, base: StateDict, experts: Sequence[StateDict], thresholds: Sequence[float]) -> Tensor:
     """Return the trimmed task vectors of one tensor, (K, *shape)."""
     tau = task_vectors(name, base, experts)
     limits = torch.tensor(thresholds).view(-1, *[1] * (tau.dim() - 1))
-    return torch.where(tau.abs() >= limits, tau, 0)
+    return tau.masked_fill_(tau.abs() < limits, 0)
 
 
 def majority(base: StateDict, experts: Sequence[StateDict], thresholds: Sequence[float]) -> float:
@@ -79,9 +80,9 @@ def majority(base: StateDict, experts: Sequence[StateDict], thresholds: Sequence
 
 def agreeing(tau: Tensor, majority: float) -> Tensor:
     """Return the entries of the trimmed task vectors (K, *shape) whose sign is the elected one; 0 for the others."""
-    gamma = tau.sum(0).sign()
-    gamma = torch.where(gamma == 0, majority, gamma)
-    return torch.where(torch.where(gamma > 0, tau > 0, tau < 0), tau, 0)
+    gamma = tau.sum(0).sign_()
+    gamma.masked_fill_(gamma == 0, majority or -1.0)
+    return tau.masked_fill(tau * gamma <= 0, 0)
 
 
 def disjoint_merge(tau: Tensor, majority: float, rule: Rule) -> Tensor:

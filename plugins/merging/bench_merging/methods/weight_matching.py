@@ -51,6 +51,7 @@ def match_all(experts: Sequence[StateDict], groups: Groups, sweeps: int) -> list
 
 def match(a: StateDict, b: StateDict, groups: Groups, sweeps: int) -> Permutations:
     """Return the permutation of each group: unit i of a's group goes with unit p[i] of b's."""
+    a, b = ({n: t.double() for n, t in state.items()} for state in (a, b))
     found = [torch.arange(units(a, group)) for group in groups]
     for _ in range(sweeps):
         progress = False

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from bench_merging.adapters import Adapted
 from bench_merging.network import CNN, MLP
 from bench_merging.pools import images
 from bench_merging.pools.training import Split, Tuning, head_of_features, numpy_state, pretrain, tune
@@ -47,13 +48,16 @@ def procedural_pool(
     base_steps: int = 1500,
     optimiser: Literal["sgd", "adamw"] = "sgd",
     steps: int = 400,
+    adapter_rank: int = 0,
     control: Literal["none", "shuffled", "two-bases"] = "none",
     seed: int = 0,
 ) -> dict[str, np.ndarray]:
     """Return a pool, of K tasks with C classes each (names with k run over the tasks, with <name> over the tensors).
 
     Returns:
-        base.<name>, expert.k.<name>: weights, float32.
+        base.<name>, expert.k.<name>: weights, float32; with an `adapter_rank`, those of low-rank
+            adapters, tuned with AdamW whatever `optimiser` is.
+        frozen.<name>: only with adapters, the weights that they are on.
         head.k: frozen head, (d, C) float32.
         <split>.inputs.k, <split>.targets.k: images (n, 16, 16) float32 and labels (n,) int64 for train, val and test.
         unseen.head.j, unseen.inputs.j, unseen.targets.j: the same for test data of tasks that have no expert.
@@ -63,13 +67,19 @@ def procedural_pool(
     """
     if not 2 <= tasks <= len(TASKS):
         raise ValueError(f"tasks must be between 2 and {len(TASKS)}, got {tasks}")
-    with _torch_as_it_was():
+    with on_one_thread():
         count = 2 if control == "two-bases" else 1
         bases = [_base(architecture, width, features, base_classes, base_steps, seed + 1000 * i) for i in range(count)]
+        frozen = bases[0].state_dict()
+        if adapter_rank:
+            torch.manual_seed(seed)
+            bases = [Adapted(base, adapter_rank) for base in bases]
         arrays = numpy_state(bases[0].state_dict(), "base")
-        tuning = Tuning(optimiser, 0.05 if optimiser == "sgd" else 1e-3, steps, warmup=min(50, steps // 8))
+        if adapter_rank:
+            arrays |= numpy_state(frozen, "frozen")
+        tuning = _tuning("adapters" if adapter_rank else optimiser, steps)
         for k, name in enumerate(TASKS[:tasks]):
-            splits = _splits(name, seed)
+            splits = splits_of(name, seed)
             base = bases[k % len(bases)]
             head = head_of_features(base, splits["train"])
             expert = copy.deepcopy(base)
@@ -77,21 +87,22 @@ def procedural_pool(
             if control == "shuffled":
                 shuffle(expert, base, seed * 100 + k)
             arrays |= numpy_state(expert.state_dict(), f"expert.{k}") | {f"head.{k}": head.numpy()}
-            for split, examples in splits.items():
-                arrays |= _examples(split, k, examples)
+            for split, part in splits.items():
+                arrays |= examples(split, k, part)
         for j, family in enumerate(HELD_OUT):
-            splits = _splits(family, seed, first=FIRST_HELD_OUT)
+            splits = splits_of(family, seed, first=FIRST_HELD_OUT)
             arrays |= {f"unseen.head.{j}": head_of_features(bases[0], splits["train"]).numpy()}
-            arrays |= _examples("unseen", j, splits["test"])
+            arrays |= examples("unseen", j, splits["test"])
     return arrays
 
 
-def _examples(split: str, k: int, examples: Split) -> dict[str, np.ndarray]:
-    return {f"{split}.inputs.{k}": examples[0].numpy(), f"{split}.targets.{k}": examples[1].numpy()}
+def examples(split: str, k: int, part: Split) -> dict[str, np.ndarray]:
+    """Return the examples of task k as arrays."""
+    return {f"{split}.inputs.{k}": part[0].numpy(), f"{split}.targets.{k}": part[1].numpy()}
 
 
-class _torch_as_it_was:  # noqa: N801 - reads as a statement
-    """Train on one thread, from whatever seed, and leave torch's global generator and thread count as they were."""
+class on_one_thread:  # noqa: N801 - reads as a statement
+    """Let torch compute on one thread; at the end its generator and its number of threads are as they were."""
 
     def __enter__(self) -> None:
         self._state, self._threads = torch.get_rng_state(), torch.get_num_threads()
@@ -100,6 +111,12 @@ class _torch_as_it_was:  # noqa: N801 - reads as a statement
     def __exit__(self, *_: object) -> None:
         torch.set_rng_state(self._state)
         torch.set_num_threads(self._threads)
+
+
+def _tuning(kind: Literal["sgd", "adamw", "adapters"], steps: int) -> Tuning:
+    """Return how experts are tuned; adapters always with AdamW."""
+    rate = {"sgd": 0.05, "adamw": 1e-3, "adapters": 5e-3}[kind]
+    return Tuning("sgd" if kind == "sgd" else "adamw", rate, steps, warmup=min(50, steps // 8))
 
 
 def _base(architecture: Architecture, width: int, features: int, classes: int, steps: int, seed: int) -> nn.Module:
@@ -113,7 +130,8 @@ def _base(architecture: Architecture, width: int, features: int, classes: int, s
     return trunk
 
 
-def _splits(task: str, seed: int, first: int = 0) -> dict[str, Split]:
+def splits_of(task: str, seed: int, first: int = 0) -> dict[str, Split]:
+    """Return the images of a task, train, val and test; `first` is the first of its ten classes."""
     if task == "digits":
         return _digits(seed)
     count = sum(PER_CLASS.values())

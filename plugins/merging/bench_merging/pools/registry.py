@@ -6,6 +6,8 @@ from typing import Any
 
 from torch import nn
 
+from bench_merging.adapters import Adapted
+from bench_merging.pools.independent import untrained
 from bench_merging.pools.procedural import trunk_of
 
 
@@ -20,14 +22,24 @@ class Kind:
 
 def _procedural(**params: Any) -> Kind:
     size = params.get("architecture", "mlp"), params.get("width", 128), params.get("features", 64)
-    return Kind("procedural-pool", params, lambda: trunk_of(*size))
+    rank = params.get("adapter_rank", 0)
+    return Kind("procedural-pool", params, lambda: Adapted(trunk_of(*size), rank) if rank else trunk_of(*size))
+
+
+def _independent(**params: Any) -> Kind:
+    size = params.get("architecture", "mlp"), params.get("width", 256)
+    return Kind("independent-pool", params, lambda: untrained(*size))
 
 
 POOLS = {
     "procedural": _procedural(),
     "procedural-adamw": _procedural(optimiser="adamw"),
-    "procedural-cnn": _procedural(architecture="cnn"),
+    "procedural-cnn": _procedural(architecture="cnn", tasks=5, base_classes=15, base_steps=600, steps=200),
+    "procedural-lora": _procedural(adapter_rank=4),
     "shuffled": _procedural(control="shuffled"),
     "two-bases": _procedural(control="two-bases"),
+    "independent": _independent(),
+    "independent-cnn": _independent(architecture="cnn"),
+    "independent-halves": _independent(classes="halves"),
     "tiny": _procedural(tasks=3, width=32, features=16, base_classes=5, base_steps=300, steps=100),  # for tests
 }

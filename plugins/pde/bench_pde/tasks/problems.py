@@ -94,6 +94,48 @@ class Wave(Evolution):
 
 
 @dataclass(frozen=True)
+class DiffusionSorption(Evolution):
+    """See `bench_pde.equations.diffusion_sorption`."""
+
+    points: int = 128
+    frames: int = 20
+    interval: float = 25.0
+    train: int = 200
+
+    dataset = "diffusion-sorption"
+    boundary = "open"
+
+
+@dataclass(frozen=True)
+class DiffusionReaction(Evolution):
+    """See `bench_pde.equations.diffusion_reaction`."""
+
+    points: int = 32
+    warm_up: float = 1.0
+    frames: int = 20
+    interval: float = 0.2
+    train: int = 100
+
+    dataset = "diffusion-reaction"
+    boundary = "open"
+
+
+@dataclass(frozen=True)
+class DamBreak(Evolution):
+    """See `bench_pde.equations.dam_break`; the first frames are given, for height alone does not tell how it moves."""
+
+    given: int = 4
+    points: int = 32
+    solved_on: int = 64
+    frames: int = 20
+    interval: float = 0.05
+    train: int = 100
+
+    dataset = "dam-break"
+    boundary = "open"
+
+
+@dataclass(frozen=True)
 class BurgersMap(Steady):
     """See `bench_pde.equations.burgers`."""
 

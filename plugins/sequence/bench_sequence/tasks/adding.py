@@ -31,4 +31,4 @@ class Adding(Trained):
         encoder = Levels([0.5, 0.0], [0.29, 1.0], self.d_model)
         model = self.backbone(encoder, build, l_max=self.length, outputs=1, pool=False, first=self.length - 1)
         model = nn.Sequential(model, nn.Flatten())
-        yield from self.train(model, splits(data), nn.functional.mse_loss, context, memory)
+        yield from self.fit(model, splits(data), nn.functional.mse_loss, context, memory)

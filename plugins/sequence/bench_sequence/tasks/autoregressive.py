@@ -43,7 +43,7 @@ class AutoregressiveProcess(Trained):
         model = self.backbone(
             Levels([0.0], [1.0], self.d_model), build, l_max=length, outputs=1, pool=False, first=first
         )
-        yield from self.train(model, examples, nn.functional.mse_loss, context, memory)
+        yield from self.fit(model, examples, nn.functional.mse_loss, context, memory)
         least = true_prediction(series["test"], phi, self.horizon)[:, :, None]
         yield Outputs(split="test", step=0, least_prediction=least, target=examples["test"].targets)
 

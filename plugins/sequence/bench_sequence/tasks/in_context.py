@@ -52,7 +52,7 @@ class InContextRegression(Trained):
         model = AtInputs(self.backbone(encoder, build, l_max=2 * self.examples, outputs=1, pool=False))
         for split in examples.values():
             split.targets.div_(scale)
-        yield from self.train(model, examples, nn.functional.mse_loss, context, memory)
+        yield from self.fit(model, examples, nn.functional.mse_loss, context, memory)
         bayes = torch.tensor(data["test_bayes"]) / scale
         yield Outputs(split="test", step=0, bayes_prediction=bayes, target=examples["test"].targets)
 

@@ -4,66 +4,45 @@ With the default parameters, expressions are short and the task is a smoke test:
 but separates no mixers at a laptop's budget. Length 500 to 2000, depth 10 and 10 arguments are the Long Range Arena's.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from bench_sequence.backbone import Backbone
 from bench_sequence.datasets.baselines import root_operator_prediction
 from bench_sequence.datasets.listops import VOCABULARY
+from bench_sequence.encoders import Tokens
+from bench_sequence.tasks.trained import Classification
 from harness import Build, Context, Outputs
-from harness.measure import PeakMemory
-from harness.train import Recipe, splits, supervised
 
 
 @dataclass(frozen=True)
-class ListOps:
+class ListOps(Classification):
     """Name the digit that an expression of MIN, MAX, MED and SM evaluates to."""
+
+    classes: ClassVar[int] = 10
 
     min_length: int = 10
     max_length: int = 64
     max_depth: int = 6
     max_args: int = 5
     train: int = 20000
-    causal: bool = False
-    d_model: int = 32
-    layers: int = 2
-    dropout: float = 0.0
-    steps: int = 400
-    batch_size: int = 64
-    lr: float = 0.004
-    weight_decay: float = 0.01
-    warmup: float = 0.1
 
     def run(self, build: Build, context: Context) -> Iterator[Outputs]:
-        memory = PeakMemory(context.device)
-        data = context.data(
-            "listops",
-            min_length=self.min_length,
-            max_length=self.max_length,
-            max_depth=self.max_depth,
-            max_args=self.max_args,
-            train=self.train,
-        )
-        torch.manual_seed(context.seeds.init)
-        model = Backbone(
-            nn.Embedding(len(VOCABULARY), self.d_model),
-            build,
-            d_model=self.d_model,
-            l_max=data["train_inputs"].shape[1],
-            layers=self.layers,
-            outputs=10,
-            causal=self.causal,
-            pool=True,
-            dropout=self.dropout,
-        )
-        recipe = Recipe(self.steps, self.batch_size, self.lr, self.weight_decay, self.warmup)
-        examples = splits(data, inputs=("inputs", "lengths"))
-        yield from supervised(model, examples, nn.functional.cross_entropy, recipe, context, memory)
+        yield from super().run(build, context)
+        data = self.read(context)
         guess = root_operator_prediction(data["train_roots"], data["train_targets"], data["test_roots"])
-        yield Outputs(split="test", step=0, root_operator_guess=torch.tensor(guess), target=examples["test"].targets)
+        target = torch.tensor(data["test_targets"])
+        yield Outputs(split="test", step=0, root_operator_guess=torch.tensor(guess), target=target)
+
+    def read(self, context: Context) -> Mapping[str, Any]:
+        names = ("min_length", "max_length", "max_depth", "max_args", "train")
+        return context.data("listops", **{name: getattr(self, name) for name in names})
+
+    def encoder(self, data: Mapping[str, Any]) -> nn.Module:
+        return Tokens(len(VOCABULARY), self.d_model)
 
 
 def root_operator_accuracy(root_operator_guess: Tensor, target: Tensor) -> float:

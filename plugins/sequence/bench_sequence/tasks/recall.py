@@ -53,7 +53,7 @@ class Recall(Trained):
         torch.manual_seed(context.seeds.init)
         encoder = Tokens(self.vocabulary, self.d_model)
         model = Asked(self.backbone(encoder, build, l_max=longest, outputs=self.vocabulary, pool=False))
-        yield from self.train(model, splits(data, inputs=("inputs", "positions")), loss, context, memory)
+        yield from self.fit(model, splits(data, inputs=("inputs", "positions")), loss, context, memory)
 
     def read(self, context: Context) -> Mapping[str, Any]:
         """Return the data set's arrays."""

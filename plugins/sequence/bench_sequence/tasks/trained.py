@@ -50,7 +50,7 @@ class Trained:
             prenorm=self.prenorm,
         )
 
-    def train(
+    def fit(
         self,
         model: nn.Module,
         examples: Mapping[str, Examples],
@@ -85,7 +85,7 @@ class Classification(Trained):
             outputs=self.classes,
             pool=True,
         )
-        yield from self.train(model, splits(data, inputs=inputs), nn.functional.cross_entropy, context, memory)
+        yield from self.fit(model, splits(data, inputs=inputs), nn.functional.cross_entropy, context, memory)
 
     def read(self, context: Context) -> Mapping[str, Any]:
         """Return the data set's arrays."""

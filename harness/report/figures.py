@@ -1,0 +1,369 @@
+"""Results -> the plots of a report: for each its table, and what it says in words, or why there is none."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from scipy.special import stdtrit
+
+from harness.published import Published
+from harness.report import plots
+from harness.report.entries import published_beside
+from harness.report.style import Look, looks, number
+from harness.results import Leaderboard, Overview, Results
+from harness.stats.across import Scope
+from harness.stats.intervals import Interval
+from harness.stats.scaling import exponent
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+MOST_TASKS = 12  # facets that a page has room for
+MOST_METHODS = 20  # lines that an eye can follow
+COSTS = ("seconds_per_step", "seconds_per_call", "parameters")  # what quality is drawn against
+SIZED = ("seconds_per_step", "seconds_per_call", "peak_memory", "flops_per_call")  # what is drawn against size
+THRESHOLDS = 41  # points of a performance profile
+
+Draw = Callable[[pd.DataFrame], "Figure"]
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A plot: the table that is drawn and published beside it, and how. `absent` says why there is nothing to draw."""
+
+    name: str  # of its files
+    title: str
+    caption: str
+    table: pd.DataFrame
+    draw: Draw | None
+    absent: str = ""
+
+
+def plots_of(results: Results, boards: Sequence[Leaderboard], overviews: Sequence[Overview]) -> list[Plot]:
+    """Return the plots of a report, in its order."""
+    methods = _order(boards, overviews)
+    look = looks(methods)
+    found = []
+    for overview in overviews:
+        of = f"-{overview.family}" if len({o.family for o in overviews}) > 1 else ""
+        of += f"-{overview.device}-{overview.hardware}" if overview.place else ""
+        found += [_ranks(overview, of), _profile(overview, of, look), _pairs(overview, of)]
+    shown = methods[:MOST_METHODS]
+    return [
+        _facets("scores", "Scores on each task", SCORES, _scores(results, boards), plots.scores, shown, look),
+        _facets("pareto", "Quality and cost", PARETO, _pareto(results, boards, overviews), plots.pareto, shown, look),
+        *found,
+        _facets("curves", "Learning curves", CURVES, _curves(results, boards), plots.curves, shown, look),
+        _facets("scaling", "Cost against size", SCALING, _scaling(results), plots.scaling, shown, look),
+    ]
+
+
+SCORES = (
+    "Mean over seeds with the 95 % t-interval; grey dots are seeds. Filled: the best, and what paired tests cannot "
+    "tell from it. An orange bar is a published number."
+)
+PARETO = (
+    "Score against cost, means over seeds. The line joins the methods that no other beats in both; they are filled "
+    "and, where there is room, named. The last panel has the interquartile mean of scores over all tasks (chance 0, "
+    "reference 1) against the geometric mean of costs, where there are several tasks."
+)
+CURVES = "The score on validation data while training: mean over seeds, with the 95 % t-interval as a band."
+SCALING = "Cost against size, means over seeds, with the fitted power law; each line's exponent stands at its end."
+
+
+def _order(boards: Sequence[Leaderboard], overviews: Sequence[Overview]) -> list[str]:
+    """Return all methods, best first: by what is said of all tasks, else by the mean of their places."""
+    ranked = [one.method for overview in overviews for one in overview.standings]
+    places: dict[str, list[int]] = {}
+    for board in boards:
+        for place, standing in enumerate(board.standings):
+            places.setdefault(standing.method, []).append(place)
+    rest = sorted(places, key=lambda method: (sum(places[method]) / len(places[method]), method))
+    unscored = [method for board in boards for method in board.unscored]
+    return list(dict.fromkeys([*ranked, *rest, *unscored]))
+
+
+def _facets(
+    name: str,
+    title: str,
+    caption: str,
+    table: pd.DataFrame,
+    draw: Callable[..., Figure],
+    methods: Sequence[str],
+    look: Mapping[str, Look],
+) -> Plot:
+    """Return a plot with a panel for each task, where there is room for them."""
+    if table.empty:
+        return Plot(name, title, caption, table, None, _NOTHING[name])
+    tasks = table["task"].nunique()
+    if tasks > MOST_TASKS:
+        if "" not in set(table.get("panel", [])):
+            why = f"{tasks} tasks are more than the {MOST_TASKS} that a figure has room for"
+            return Plot(name, title, caption, table, None, why)
+        drawn = table[table["panel"] == ""]
+        caption += f" Of {tasks} panels only the last is drawn: a figure has room for {MOST_TASKS}."
+    else:
+        drawn = table
+    present = [method for method in methods if (drawn["method"] == method).any()]
+    if drawn["method"].nunique() > len(present):
+        caption += f" Only the {len(present)} best of {drawn['method'].nunique()} methods are drawn."
+    return Plot(name, title, caption, table, partial(_draw_some, draw, present, look, len(drawn) < len(table)))
+
+
+def _draw_some(
+    draw: Callable[..., Figure], methods: Sequence[str], look: Mapping[str, Look], overall: bool, table: pd.DataFrame
+) -> Figure:
+    chosen = table[table["method"].isin(methods)]
+    return draw(chosen[chosen["panel"] == ""] if overall else chosen, methods, look)
+
+
+_NOTHING = {
+    "scores": "nothing is scored",
+    "pareto": "no cost was measured",
+    "curves": "no task was scored at several steps on validation data",
+    "scaling": "no cost was measured at several sizes",
+}
+
+
+def _label(board: Leaderboard) -> str:
+    details = [*([board.split] if board.split != "test" else []), *([board.place] if board.place else [])]
+    return f"{board.task} ({', '.join(details)})" if details else board.task
+
+
+def _axis(metric: str, better: str = "", unit: str = "") -> str:
+    return metric + (f" ({unit})" if unit else "") + {"higher": " ↑", "lower": " ↓", "": ""}[better]
+
+
+def _ends(score: Interval) -> tuple[float, float]:
+    """Return the ends of an interval; where there is none, the estimate twice."""
+    return (score.mean if score.low is None else score.low, score.mean if score.high is None else score.high)
+
+
+def _scores(results: Results, boards: Sequence[Leaderboard]) -> pd.DataFrame:
+    beside: Mapping[tuple[str, str, str], Published] = published_beside(results)
+    rows = []
+    for board in boards:
+        for standing in (s for s in board.standings if math.isfinite(s.score.mean)):
+            known = beside.get((board.task, standing.method, board.metric))
+            low, high = _ends(standing.score)
+            rows.append(
+                {
+                    "task": _label(board),
+                    "axis": _axis(board.metric, board.better, results.metrics[board.metric]["unit"]),
+                    "method": standing.method,
+                    "mean": standing.score.mean,
+                    "low": low,
+                    "high": high,
+                    "n": standing.score.n,
+                    "like_best": standing.like_best,
+                    "published": known.value if known else math.nan,
+                    "seeds": list(standing.values.values()),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def _cost(results: Results, boards: Sequence[Leaderboard]) -> str:
+    """Return the cost that most standings have; of several the first of `COSTS`."""
+    names = [name for board in boards for standing in board.standings for name in standing.costs]
+    if not names:
+        return ""
+    most = max(names.count(name) for name in set(names))
+    return next(name for name in dict.fromkeys([*COSTS, *names]) if names.count(name) == most)
+
+
+def _pareto(results: Results, boards: Sequence[Leaderboard], overviews: Sequence[Overview]) -> pd.DataFrame:
+    cost = _cost(results, boards)
+    if not cost:
+        return pd.DataFrame()
+    axis = _axis(cost, unit=results.metrics[cost]["unit"])
+    tables = [
+        _front(
+            pd.DataFrame(
+                [(s.method, s.costs[cost], s.score.mean) for s in board.standings if cost in s.costs],
+                columns=["method", "cost", "score"],
+            ).assign(task=_label(board), axis=_axis(board.metric, board.better), panel=board.task),
+            board.better,
+        )
+        for board in boards
+    ]
+    for overview in overviews:
+        if len(overview.tasks) > 1:
+            tables.append(_front(_overall_costs(overview, boards, cost), "higher"))
+    found = pd.concat(tables, ignore_index=True).assign(cost_axis=axis)
+    chosen: pd.DataFrame = found[np.isfinite(found["cost"]) & np.isfinite(found["score"])].reset_index(drop=True)
+    return chosen
+
+
+def _overall_costs(overview: Overview, boards: Sequence[Leaderboard], cost: str) -> pd.DataFrame:
+    """Return a method's geometric mean of a cost over the tasks of an overview, with its interquartile mean."""
+    place = (overview.device, overview.hardware)
+    logs: dict[str, dict[str, float]] = {}
+    for board in (b for b in boards if (b.device, b.hardware) == place and b.task in overview.tasks):
+        for standing in board.standings:
+            if standing.costs.get(cost, 0) > 0:
+                logs.setdefault(standing.method, {})[board.task] = math.log(standing.costs[cost])
+    rows = [
+        (one.method, math.exp(sum(logs[one.method].values()) / len(overview.tasks)), one.iqm[Scope.NEW_SEEDS].mean)
+        for one in overview.standings
+        if len(logs.get(one.method, {})) == len(overview.tasks)
+    ]
+    name = f"all tasks ({overview.place})" if overview.place else "all tasks"
+    found = pd.DataFrame(rows, columns=["method", "cost", "score"])
+    return found.assign(task=name, axis="interquartile mean ↑", panel="")
+
+
+def _front(table: pd.DataFrame, better: str) -> pd.DataFrame:
+    """Mark the methods that no other beats in both: none is as cheap and as good, and in one of the two better."""
+    sign = 1.0 if better == "higher" else -1.0
+    cost, score = table["cost"].to_numpy(float), sign * table["score"].to_numpy(float)
+    as_good = (cost[:, None] <= cost) & (score[:, None] >= score)
+    better_in_one = (cost[:, None] < cost) | (score[:, None] > score)
+    beaten: np.ndarray[Any, Any] = np.any(as_good & better_in_one, axis=0)
+    return table.assign(on_front=~beaten, better=better)
+
+
+def _ranks(overview: Overview, of: str) -> Plot:
+    title = "Mean rank over all tasks"
+    title += f": {overview.family}" if of else ""
+    if len(overview.methods) < 2 or len(overview.tasks) < 2:
+        return Plot(f"ranks{of}", title, "", pd.DataFrame(), None, _too_few(overview))
+    scope = Scope.NEW_SEEDS if len(overview.seeds) > 1 else Scope.NEW_TASKS
+    rows = [(one.method, one.rank[scope].mean, *_ends(one.rank[scope])) for one in overview.standings]
+    table = pd.DataFrame(rows, columns=["method", "rank", "low", "high"]).sort_values("rank", kind="stable")
+    diagram = overview.diagram
+    caption = f"Mean rank over {len(overview.tasks)} tasks among {len(overview.field)} methods, with the 95 % interval "
+    caption += f"({scope.value})."
+    if diagram is None:
+        caption += " Which methods tests cannot tell apart is not shown: Wilcoxon's test takes at least 6 tasks."
+        return Plot(f"ranks{of}", title, caption, table.head(40), partial(plots.ranks, cliques=()))
+    caption += " A bar joins methods that no Wilcoxon test over tasks (Holm, 5 %) can tell apart. " + diagram.caution
+    drawn = table.head(40)
+    groups = [[m for m in clique if m in set(drawn["method"])] for clique in diagram.cliques]
+    groups = [group for group in groups if len(group) > 1]
+    table = table.assign(cliques=[_memberships(method, diagram.cliques) for method in table["method"]])
+    return Plot(f"ranks{of}", title, caption, table, partial(_draw_ranks, groups[:12]))
+
+
+def _draw_ranks(groups: Sequence[Sequence[str]], table: pd.DataFrame) -> Figure:
+    return plots.ranks(table.head(40), groups)
+
+
+def _memberships(method: str, cliques: Sequence[Sequence[str]]) -> str:
+    return " ".join(str(i) for i, clique in enumerate(cliques, start=1) if method in clique)
+
+
+def _too_few(overview: Overview) -> str:
+    if len(overview.tasks) < 2:
+        why = "; ".join(f"{task}: {reason}" for task, reason in list(overview.left_out.items())[:3])
+        return f"it takes two tasks with anchors, and there are {len(overview.tasks)}" + (f" ({why})" if why else "")
+    return f"it takes two methods that were run on every task, and there are {len(overview.methods)}"
+
+
+def _profile(overview: Overview, of: str, look: Mapping[str, Look]) -> Plot:
+    title = "Performance profile" + (f": {overview.family}" if of else "")
+    finite = overview.scores[np.isfinite(overview.scores)]
+    if len(overview.methods) < 2 or len(overview.tasks) < 2 or finite.size == 0:
+        return Plot(f"profile{of}", title, "", pd.DataFrame(), None, _too_few(overview))
+    methods = [one.method for one in overview.standings][:MOST_METHODS]
+    low = max(float(finite.min()), -1.0)
+    thresholds = np.linspace(low, max(float(finite.max()), low + 0.1), THRESHOLDS).tolist()
+    scope = Scope.NEW_SEEDS if len(overview.seeds) > 1 else Scope.NEW_TASKS
+    rows = [
+        (method, threshold, share.mean, *_ends(share))
+        for method, shares in overview.profile(thresholds, scope).items()
+        for threshold, share in zip(thresholds, shares, strict=True)
+    ]
+    table = pd.DataFrame(rows, columns=["method", "threshold", "share", "low", "high"])
+    caption = "Share of runs that score at least τ, each task counting once, on the scale where chance is 0 and the "
+    caption += f"reference 1; its 95 % intervals ({scope.value}) are in the data. It refers to no other method."
+    return Plot(f"profile{of}", title, caption, table, partial(plots.profile, methods=methods, look=look))
+
+
+def _pairs(overview: Overview, of: str) -> Plot:
+    title = "Pairs of methods" + (f": {overview.family}" if of else "")
+    if len(overview.methods) < 2 or len(overview.tasks) < 2:
+        return Plot(f"pairs{of}", title, "", pd.DataFrame(), None, _too_few(overview))
+    methods = [one.method for one in overview.standings][:MOST_METHODS]
+    rows = []
+    for pair in overview.pairs:
+        chance = math.nan if pair.invalid else pair.improvement[Scope.NEW_SEEDS].mean
+        clear = bool(pair.p < 0.05 and not pair.invalid)
+        common = {"p": pair.p, "is_clear": clear, "invalid": pair.invalid}
+        rows.append({"a": pair.a, "b": pair.b, "improvement": chance, **common})
+        rows.append({"a": pair.b, "b": pair.a, "improvement": 1 - chance, **common})
+    caption = (
+        "The chance, in percent, that a run of the row's method beats one of the column's on a task, the mean over "
+    )
+    caption += "tasks. Bold: the mean gain differs from 0 by paired t-tests over seeds (Holm over all pairs, 5 %). "
+    caption += "Empty: INVALID, as failure rates differ."
+    return Plot(f"pairs{of}", title, caption, pd.DataFrame(rows), partial(_draw_pairs, methods))
+
+
+def _draw_pairs(methods: Sequence[str], table: pd.DataFrame) -> Figure:
+    return plots.pairs(table[table["a"].isin(methods) & table["b"].isin(methods)], methods)
+
+
+def _curves(results: Results, boards: Sequence[Leaderboard]) -> pd.DataFrame:
+    """Return the mean of each task's primary metric over seeds, at each step on validation data, with t-intervals."""
+    rows = results.rows[(results.rows["split"] == "val") & (results.rows["status"] == "done")]
+    primary = {board.task: (board.metric, board.better) for board in boards}
+    metric = rows["task_label"].map({task: name for task, (name, _) in primary.items()})
+    rows = rows[rows["metric"] == metric]
+    rows = rows.sort_values("step", kind="stable")
+    keys = ["task_label", "hardware", "device", "method_label", "step"]
+    found = rows.groupby(keys, sort=False)["value"].agg(["mean", "std", "size"]).reset_index()
+    found = found[found.groupby(keys[:-1], sort=False)["step"].transform("size") > 1]
+    if found.empty:
+        return pd.DataFrame()
+    n = found["size"].to_numpy()
+    half = np.where(n > 1, stdtrit(np.maximum(n - 1, 1), 0.975) * found["std"].fillna(0) / np.sqrt(n), 0.0)
+    several = len(results.runs[["hardware", "device"]].drop_duplicates()) > 1
+    place = " (" + found["device"] + " of " + found["hardware"] + ")" if several else ""
+    found = found.assign(
+        task=found["task_label"] + place,
+        axis=[_axis(*primary[task]) for task in found["task_label"]],
+        low=found["mean"] - half,
+        high=found["mean"] + half,
+    )
+    renamed = found.rename(columns={"method_label": "method", "size": "n"})
+    columns = ["task", "axis", "method", "step", "mean", "low", "high", "n"]
+    return renamed[columns].reset_index(drop=True)
+
+
+def _scaling(results: Results) -> pd.DataFrame:
+    """Return costs measured at several sizes, as means over seeds, with the power law fitted to each method's."""
+    rows = results.rows
+    is_sized = rows["split"].fillna("").str.split("-").str[0] == "size"  # "size", or "size-" and what was measured
+    rows = rows[is_sized & rows["metric"].isin(SIZED) & (rows["status"] == "done")]
+    keys = ["task_label", "split", "metric", "method_label"]
+    tables = []
+    for (task, split, metric, method), group in rows.groupby(keys, sort=False):
+        group = group[(group["value"] > 0) & (group["step"] > 0)]
+        if group["step"].nunique() > 1:
+            label, unit = " ".join([str(task), *str(split).split("-")[1:]]), results.metrics[str(metric)]["unit"]
+            tables.append(_fitted(group, label, str(metric), str(method), unit))
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+
+
+def _fitted(group: pd.DataFrame, task: str, metric: str, method: str, unit: str) -> pd.DataFrame:
+    slope: Interval = exponent(group["step"].tolist(), group["value"].tolist())
+    logs = np.log(group.groupby("step")["value"].agg(lambda values: np.exp(np.log(values).mean())))
+    sizes, costs = logs.index.to_numpy(float), np.exp(logs.to_numpy(float))
+    at = np.log(sizes)
+    fitted = np.exp(np.log(costs).mean() + slope.mean * (at - at.mean()))
+    width: Any = slope.half_width
+    text = f"{slope.mean:.2f}" + ("" if width is None else f" ± {number(float(f'{width:.1g}'))}")
+    return pd.DataFrame({"size": sizes, "cost": costs, "fitted": fitted}).assign(
+        task=f"{task}: {metric}",
+        size_axis="size",
+        axis=_axis(metric, "lower", unit),
+        method=method,
+        exponent=text,
+    )

@@ -1,0 +1,82 @@
+"""Merging real checkpoints from a folder. One task for each level of access, as for the pools that are trained here."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench_merging import tasks
+from bench_merging.access import Access
+from bench_merging.folder import read_folder
+from bench_merging.pool import Pool
+from bench_merging.state import WeightsError
+from harness import Build, Context, Outputs
+
+
+@dataclass(frozen=True)
+class DataFree:
+    """Merge from weights and architecture alone.
+
+    Args:
+        path: of the file that describes the pool (`folder.py`), from where the suite is run.
+        sha256: of that file, which itself holds those of the checkpoints: a run's id stands for the weights.
+    """
+
+    path: str
+    sha256: str
+
+    def run(self, build: Build, context: Context) -> Iterator[Outputs]:
+        """Merge, and yield validation and test accuracies and what the merge has cost."""
+        try:
+            found = hashlib.sha256(Path(self.path).read_bytes()).hexdigest()
+        except OSError as error:
+            raise WeightsError(f"{self.path}: cannot be read: {error}") from error
+        if found != self.sha256:
+            raise WeightsError(f"{self.path}: is another file than the suite says: its sha256 is {found}")
+        yield from tasks.merge(read_folder(Path(self.path)), self.access, build, context)
+
+    def access(self, pool: Pool) -> Access:
+        """Return what this level of access grants."""
+        return tasks.DataFree().access(pool)
+
+
+@dataclass(frozen=True)
+class UnlabelledTrain(DataFree):
+    """Merge with the training inputs of every task, without labels."""
+
+    def access(self, pool: Pool) -> Access:
+        return tasks.UnlabelledTrain().access(pool)
+
+
+@dataclass(frozen=True)
+class UnlabelledTest(DataFree):
+    """Merge with the test inputs of every task, without labels."""
+
+    def access(self, pool: Pool) -> Access:
+        return tasks.UnlabelledTest().access(pool)
+
+
+@dataclass(frozen=True)
+class Evaluations(DataFree):
+    """Merge with a number of evaluations on validation data, one model on one task each."""
+
+    budget: int = 5000
+
+    def access(self, pool: Pool) -> Access:
+        return tasks.Evaluations(budget=self.budget).access(pool)
+
+
+@dataclass(frozen=True)
+class Labelled(DataFree):
+    """Merge with validation inputs and labels of every task."""
+
+    def access(self, pool: Pool) -> Access:
+        return tasks.Labelled().access(pool)
+
+
+@dataclass(frozen=True)
+class Training(DataFree):
+    """Train with the training data of every task: an upper bound, no merge."""
+
+    def access(self, pool: Pool) -> Access:
+        return tasks.Training().access(pool)

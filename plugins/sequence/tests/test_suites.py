@@ -1,0 +1,20 @@
+"""The suites that come with the plugin: every run of theirs can be planned."""
+
+from pathlib import Path
+
+import pytest
+
+from harness.catalog import load_catalog
+from harness.plan import plan
+from harness.suite import read_suite
+
+SUITES = Path(__file__).parents[3] / "suites"
+RUNS = {"lra": 90, "lra-mini": 72, "recall": 105, "forecasting": 63}
+
+
+@pytest.mark.parametrize("suite", RUNS)
+def test_suite(suite):
+    runs = plan(read_suite(SUITES / f"{suite}.yaml"), load_catalog(), hardware="any")
+    assert len(runs) == RUNS[suite]
+    causal_only = {"s6", "hyena"} if suite == "recall" else set()
+    assert {run.method for run in runs if run.skip} <= causal_only
