@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from harness.catalog import Catalog
     from harness.results import Results
 
+MOST_BOARDS = 20  # on a terminal
+
 
 @click.command()
 @click.argument("suite_or_folder")
@@ -73,8 +75,11 @@ def print_results(results: Results, folder: Path) -> None:
     for damage in results.damages:
         warn(f"{damage}; what it holds is left out")
     screen = console()
-    for board in results.leaderboards():
+    boards = results.leaderboards()
+    for board in boards[:MOST_BOARDS]:
         tables.print_leaderboard(screen, board)
+    if len(boards) > MOST_BOARDS:
+        click.echo(f"and {len(boards) - MOST_BOARDS} more leaderboards, which the report has\n")
     screen.print(tables.LEGEND, style="dim", markup=False, soft_wrap=True)
     counts = results.counts()
     total = sum(counts.values())

@@ -68,6 +68,7 @@ def _write(
     sections = [
         (name, section.target, _section(name, section.target, material.results))
         for name, section in catalog.sections.items()
+        if "md" in reports or section.target not in OWN
     ]
     drawn = _Drawn.of(material, folder, [KINDS[name] for name in reports]) if plots else _Drawn([], {}, [])
     for name in reports:

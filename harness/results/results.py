@@ -95,6 +95,10 @@ class Results:
 
     def leaderboards(self) -> list[Leaderboard]:
         """Return a leaderboard for each task, test split, device and tuning budget."""
+        return list(self._leaderboards)
+
+    @cached_property
+    def _leaderboards(self) -> list[Leaderboard]:
         costs, baselines = self._costs(), self._baselines()
         return [self._leaderboard(*found, costs, baselines) for found in self._boards]
 
@@ -110,6 +114,10 @@ class Results:
 
     def overviews(self) -> list[Overview]:
         """Return the methods over all tasks that have anchors, for each family and device."""
+        return list(self._all_overviews)
+
+    @cached_property
+    def _all_overviews(self) -> list[Overview]:
         return self._overviews(self.scores)
 
     def _overviews(self, scores: list[Scores]) -> list[Overview]:

@@ -68,6 +68,35 @@ def test_rows_that_are_kept_are_from_minus_m_to_m_less_one():
         assert share == pytest.approx(kept, abs=1e-12)
 
 
+def by_fft(layer, v):
+    """The convolution as published: a whole transform, of which the lowest modes are multiplied."""
+    axes, grid = tuple(range(1, v.ndim - 1)), v.shape[1:-1]
+    spectrum = torch.fft.rfftn(v, dim=axes)
+    weight, product = torch.view_as_complex(layer.weight), torch.zeros_like(spectrum)
+    columns = weight.shape[-1]
+    if len(grid) == 1:
+        product[:, :columns] = torch.einsum("bxi,iox->bxo", spectrum[:, :columns], weight)
+    else:
+        half = weight.shape[2] // 2
+        for rows, part in ((slice(None, half), weight[:, :, half:]), (slice(-half, None), weight[:, :, :half])):
+            product[:, rows, :columns] = torch.einsum("bxyi,ioxy->bxyo", spectrum[:, rows, :columns], part)
+    return torch.fft.irfftn(product, s=grid, dim=axes)
+
+
+@pytest.mark.parametrize("is_library", [False, True])
+@pytest.mark.parametrize("grid", [(24,), (17,), (8,), (24, 24), (17, 21), (8, 8)])
+def test_convolution_is_that_of_a_fast_transform(grid, is_library):
+    layer = SpectralConvolution(3, 4, len(grid), is_library=is_library).double()
+    v = torch.randn(2, *grid, 3, requires_grad=True)
+    expected, got = by_fft(layer, v), layer(v)
+    assert (got - expected).abs().max() < 1e-13
+    weights = torch.randn_like(got)
+    for a, b in zip(
+        *(torch.autograd.grad((u * weights).sum(), (v, layer.weight)) for u in (got, expected)), strict=True
+    ):
+        assert (a - b).abs().max() < 1e-12
+
+
 @pytest.mark.parametrize("is_library", [False, True])
 @pytest.mark.parametrize("grid", [(24,), (24, 24)])
 def test_convolution_gives_the_same_on_finer_grids_and_moves_with_its_input(grid, is_library):

@@ -1,0 +1,164 @@
+"""Plots: right data, and no label over another, whatever the names and however many."""
+
+import itertools
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.text import Text
+
+from harness.report import drawing, figures, style
+from harness.stats.scaling import exponent
+
+
+def plots(found):
+    boards, overviews = found.leaderboards(), [one for one in found.overviews() if one.methods]
+    return {plot.name: plot for plot in figures.plots_of(found, boards, overviews)}
+
+
+def texts(figure):
+    """Return all texts that are seen in a figure, with their boxes in pixels."""
+    figure.canvas.draw()
+    renderer = figure.canvas.get_renderer()
+    unseen = {id(label) for axes in figure.axes for axis in (axes.xaxis, axes.yaxis) for label in _outside(axis)}
+    found = {id(text): text for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip()}
+    return [(text.get_text(), text.get_window_extent(renderer)) for key, text in found.items() if key not in unseen]
+
+
+def _outside(axis):
+    """Yield the labels of ticks beyond an axis's limits, which are not drawn."""
+    low, high = sorted(axis.get_view_interval())
+    for tick in [*axis.get_major_ticks(), *axis.get_minor_ticks()]:
+        if not low <= tick.get_loc() <= high:
+            yield from (tick.label1, tick.label2)
+
+
+def check_labels(figure):
+    boxes = texts(figure)
+    assert boxes
+    wide, high = figure.bbox.width, figure.bbox.height
+    for text, box in boxes:
+        assert box.x0 >= -0.5, f"{text!r} is cut off at the left"
+        assert box.y0 >= -0.5, f"{text!r} is cut off at the bottom"
+        assert box.x1 <= wide + 0.5, f"{text!r} is cut off at the right"
+        assert box.y1 <= high + 0.5, f"{text!r} is cut off at the top"
+    for (a, of_a), (b, of_b) in itertools.combinations(boxes, 2):
+        across = min(of_a.x1, of_b.x1) - max(of_a.x0, of_b.x0)
+        along = min(of_a.y1, of_b.y1) - max(of_a.y0, of_b.y0)
+        assert across <= 0.5 or along <= 0.5, f"{a!r} is over {b!r}"
+
+
+CASES = {
+    "small": {"tasks": 2, "methods": 2, "seeds": 2},
+    "many": {"tasks": 6, "methods": 16, "seeds": 1},
+    "four": {"tasks": 3, "methods": 5, "seeds": 3, "sizes": True, "published": True},
+}
+
+
+@pytest.fixture(scope="module", params=[*CASES, "hostile"])
+def drawn(request, made, hostile):
+    """The plots of a case, and their figures."""
+    found = plots(hostile if request.param == "hostile" else made(**CASES[request.param]))
+    with style.drawing():
+        yield found, {name: plot.draw(plot.table) for name, plot in found.items() if plot.draw}
+
+
+def test_no_label_is_over_another_or_cut_off(drawn):
+    _, made = drawn
+    assert len(made) >= 6
+    with style.drawing():
+        for name, figure in made.items():
+            try:
+                check_labels(figure)
+            except AssertionError as error:
+                raise AssertionError(f"{name}: {error}") from None
+
+
+def test_labels_that_overlap_are_found():
+    with style.drawing():
+        from harness.report import layout
+
+        figure = layout.figure(3, 2)
+        axes = figure.add_axes((0.2, 0.2, 0.7, 0.7))
+        axes.annotate("one", (0.5, 0.5))
+        axes.annotate("two", (0.51, 0.5))
+        with pytest.raises(AssertionError, match="'one' is over 'two'"):
+            check_labels(figure)
+
+
+def test_front_is_what_no_other_beats_in_both(made):
+    table = plots(made(1, 6, 1))["pareto"].table
+    points = list(zip(table["cost"], table["score"], table["on_front"], strict=True))
+    for cost, score, on_front in points:
+        beaten = any(c <= cost and s >= score and (c, s) != (cost, score) for c, s, _ in points)
+        assert on_front is (not beaten) or on_front == (not beaten)
+
+
+def test_curve_is_the_mean_with_students_interval(made):
+    found = made(1, 2, 3)
+    table = plots(found)["curves"].table
+    values = found.rows.query("split == 'val' and step == 200 and method == 'm1'")["value"].to_numpy()
+    line = table[(table["method"] == "m1") & (table["step"] == 200)].iloc[0]
+    assert line["mean"] == pytest.approx(values.mean())
+    assert line["high"] - line["mean"] == pytest.approx(4.302653 * values.std(ddof=1) / math.sqrt(3), rel=1e-5)
+
+
+def test_exponents_are_those_of_the_power_law(made):
+    table = plots(made(1, 3, 2, sizes=True))["scaling"].table
+    for i, (_, group) in enumerate(table.groupby("method")):
+        assert exponent(group["size"], group["cost"]).mean == pytest.approx(1 + i / 4)
+        assert group["exponent"].iloc[0].startswith(f"{1 + i / 4:.2f}")
+        assert np.allclose(group["fitted"], group["cost"])
+
+
+def test_two_of_a_pair_sum_to_one_and_ranks_to_their_mean(made):
+    found = plots(made(3, 4, 2))
+    table = found["pairs"].table.set_index(["a", "b"])["improvement"]
+    assert all(table[a, b] + table[b, a] == pytest.approx(1) for a, b in table.index)
+    assert found["ranks"].table["rank"].sum() == pytest.approx(4 * 2.5)
+
+
+def test_six_tasks_have_cliques_and_fewer_say_so(made):
+    few, six = plots(made(3, 3, 1))["ranks"], plots(made(6, 3, 1))["ranks"]
+    assert "takes at least 6 tasks" in few.caption
+    assert "cliques" in six.table
+
+
+def test_more_tasks_than_a_page_has_room_for_are_data_only(made, tmp_path):
+    found = plots(made(13, 2, 1))
+    assert found["scores"].absent == "13 tasks are more than the 12 that a figure has room for"
+    assert found["scores"].table["task"].nunique() == 13
+    assert found["pareto"].draw is not None
+    assert "Of 14 panels only the last is drawn" in found["pareto"].caption
+    paths, svgs = drawing.write([found["scores"]], tmp_path, ["svg"])
+    assert [path.name for path in paths] == ["scores.csv"]
+    assert svgs == {}
+
+
+def test_files_hold_what_was_drawn_and_are_the_same_again(made, tmp_path):
+    chosen = [plots(made(2, 2, 2, published=True))["scores"]]
+    first, svgs = drawing.write(chosen, tmp_path / "a", ["png", "svg", "pdf"])
+    again, _ = drawing.write(chosen, tmp_path / "b", ["png", "svg", "pdf"])
+    assert [path.name for path in first] == ["scores.csv", "scores.png", "scores.svg", "scores.pdf"]
+    assert [path.read_bytes() for path in first] == [path.read_bytes() for path in again]
+    assert [path.read_bytes()[:4] for path in first[1:]] == [b"\x89PNG", b"<?xm", b"%PDF"]
+    assert list(svgs) == ["scores"]
+    table = pd.read_csv(first[0])
+    assert list(table["method"]) == ["m0", "m1", "m0", "m1"]
+    assert len(table["seeds"].iloc[0].split()) == 2
+
+
+def test_looks_differ_and_do_not_rest_on_colour_alone():
+    names = [str(i) for i in range(56)]
+    found = style.looks(names)
+    assert len({(one.colour, one.marker) for one in found.values()}) == 56
+    assert len({(one.colour, str(one.dashes)) for one in list(found.values())[:28]}) == 28
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0, "0"), (0.25, "0.25"), (1500, "1.5k"), (2e7, "20M"), (-3, "−3"), (1e-5, "1e−5"), (3e9, "3G")],
+)
+def test_ticks_are_short(value, text):
+    assert style.number(value) == text

@@ -1,0 +1,90 @@
+"""`bench report` as a user starts it."""
+
+import json
+import re
+
+import pytest
+
+from harness import catalog
+from harness.errors import ResultsError
+from harness.report.write import write_report
+from harness.spec import Section
+
+SUITE = """\
+title: Guessing
+seeds: [0, 1]
+tasks: [guess]
+methods:
+  - method: shift
+    grid: {offset: [0.5, -1.0]}
+published:
+  - {method: "method=shift,offset=0.5", task: guess, metric: distance, value: 0.4, source: "Someone 2020, table 1"}
+"""
+CLAIMS = """\
+tasks: [t0, t1]
+methods: [m0, m1]
+claims:
+  - {id: c1, source: A paper, statement: It is better., check: {beats: {a: m0, b: m1, by: 0.05, tasks: [t0]}}}
+"""
+
+
+def test_report_in_all_formats_and_published_numbers_of_today(toy):
+    toy.write("s.yaml", SUITE.partition("published")[0])
+    assert toy("run", "s.yaml").returncode == 0
+    report = toy.folder / "results" / "s" / "_report"
+    assert sorted(path.name for path in report.iterdir()) == ["leaderboard.csv", "leaderboard.json", "report.md"]
+    toy.write("s.yaml", SUITE)  # nothing of it is to be run again
+    done = toy("report", "s.yaml", "--out", "here")
+    assert done.returncode == 0, done.stderr
+    written = sorted(path.name for path in (toy.folder / "here").iterdir())
+    assert written == ["index.html", "leaderboard.csv", "leaderboard.json", "leaderboard.tex", "plots", "report.md",
+                       "report.tex"]  # fmt: skip
+    plots = {path.name for path in (toy.folder / "here" / "plots").iterdir()}
+    assert {"scores.csv", "scores.png", "scores.svg", "scores.pdf"} <= plots
+    markdown = (toy.folder / "here" / "report.md").read_text()
+    assert "| shift offset=0.5 | 3.5 ± 0 | 2 | 0.4 \\[1\\] |" in markdown
+    assert "\\[1\\] Published: Someone 2020, table 1." in markdown
+    assert "![Scores on each task](plots/scores.png)" in markdown
+    records = json.loads((toy.folder / "here" / "leaderboard.json").read_text())["leaderboard"]
+    assert [record["published"] for record in records] == [None, 0.4]
+    assert "[1] Published: Someone 2020, table 1." in (toy.folder / "here" / "index.html").read_text()
+    only = toy("report", "s", "--format", "csv", "--out", "csv")
+    assert only.returncode == 0, only.stderr
+    assert sorted(path.name for path in (toy.folder / "csv").iterdir()) == ["leaderboard.csv", "leaderboard.json"]
+    wrong = toy("report", "s", "--format", "pdf")
+    assert wrong.returncode == 2
+    assert "'pdf' is not one of" in wrong.stderr
+
+
+def test_sections_of_plugins_stand_in_markdown_and_page(made, tmp_path):
+    loaded = catalog.load_catalog()
+    sections = {**loaded.sections, "Mine": Section("Mine", "tests_mine:good"), "Bad": Section("Bad", "tests_mine:bad")}
+    mine = type("module", (), {"good": lambda results: "## Mine\n\n- *one* <b>\n", "bad": lambda results: 1 / 0})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(__import__("sys").modules, "tests_mine", mine)
+        found = catalog.Catalog(loaded.manager, loaded.plugins, sections=sections)
+        write_report(made(1, 2, 2), found, tmp_path, ["md", "html"], plots=False)
+    html = (tmp_path / "index.html").read_text()
+    assert re.search(r"<h2>Mine</h2>\s*<ul>\s*<li><em>one</em> &lt;b&gt;</li>", html)
+    assert "This section failed: ZeroDivisionError: division by zero" in html
+    markdown = (tmp_path / "report.md").read_text()
+    assert markdown.startswith("# A suite\n")
+    assert "## Mine\n\n- *one* <b>" in markdown
+    assert "This section failed: ZeroDivisionError: division by zero" in markdown
+
+
+def test_over_all_tasks_and_claims_are_in_the_report(made, tmp_path):
+    found = made(2, 3, 3, suite_text=CLAIMS)
+    judged = found.ledger()
+    write_report(found, catalog.load_catalog(), tmp_path, ["md", "html", "latex"], plots=False)
+    finding = str(judged[0].verdict.finding)
+    for name in ("report.md", "index.html", "report.tex"):
+        text = (tmp_path / name).read_text()
+        assert finding in text, name
+        assert "All tasks (f)" in text.replace("\\(", "(").replace("\\)", ")"), name
+
+
+def test_folder_that_cannot_be_written_is_one_line(made, tmp_path):
+    (tmp_path / "x").write_text("")
+    with pytest.raises(ResultsError, match="choose another folder with --out"):
+        write_report(made(1, 1, 1), catalog.load_catalog(), tmp_path / "x", ["csv"])
