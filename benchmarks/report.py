@@ -4,8 +4,8 @@
 
 Each figure is of a fresh process that starts at `bench report`, as a user waits for it, on results of 10 methods: 1,000
 runs over 10 tasks (10 seeds) and over 100 tasks (1 seed), each with 3 test metrics and 2 costs. `--benchopt` names a
-Python in which benchopt is installed; its dashboard of as many results, 10 solvers x 10 or 100 data sets with 3 columns,
-is then timed in turns with ours.
+Python in which benchopt is installed; its dashboard of as many results, 10 solvers x 10 or 100 data sets with 3
+columns, is then timed in turns with ours.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def results(folder: Path, tasks: int, seeds: int, steps: int = 1) -> int:
             for name, (better, role, worst) in METRICS.items()
         },
         "primary": dict.fromkeys(tasks_, "accuracy"),
-        "anchors": dict.fromkeys(tasks_, {"chance": 0.1, "reference": 1.0}),
+        "anchors": {task: {"chance": 0.1, "reference": 1.0} for task in tasks_},
         "hardware": {"h": {"cpu": "A CPU", "cores": 2, "memory_gib": 4, "gpus": []}},
         "environment": {"e": {"python": "3"}},
     }
@@ -102,8 +102,10 @@ def results(folder: Path, tasks: int, seeds: int, steps: int = 1) -> int:
 
 def timed(*command: str | Path, cwd: Path) -> tuple[float, float]:
     """Return the seconds that a command takes by the wall clock, and of the processors."""
-    code = "import resource,subprocess,sys,time;t=time.time();p=subprocess.run(sys.argv[1:],stdout=subprocess.DEVNULL);" \
-           "u=resource.getrusage(resource.RUSAGE_CHILDREN);print(time.time()-t,u.ru_utime+u.ru_stime);sys.exit(p.returncode)"  # fmt: skip
+    code = "import resource,subprocess,sys,time;t=time.time();" \
+           "p=subprocess.run(sys.argv[1:],stdout=subprocess.DEVNULL);" \
+           "u=resource.getrusage(resource.RUSAGE_CHILDREN);print(time.time()-t,u.ru_utime+u.ru_stime);" \
+           "sys.exit(p.returncode)"  # fmt: skip
     done = subprocess.run(
         [sys.executable, "-c", code, *map(str, command)], cwd=cwd, check=True, capture_output=True, text=True
     )
@@ -144,7 +146,8 @@ rng, rows = np.random.default_rng(0), []
 for d in range(tasks):
     for s in range(10):
         for r in range(1000 // tasks // 10):
-            rows.append({"objective_name": "O", "data_name": f"d{d}", "solver_name": f"s{s}", "idx_rep": r, "stop_val": 1,
+            rows.append({"objective_name": "O", "data_name": f"d{d}", "solver_name": f"s{s}", "idx_rep": r,
+                         "stop_val": 1,
                 "time": rng.random(), "objective_value": rng.random(), "objective_f1": rng.random(),
                 "objective_auc": rng.random(), "sampling_strategy": "Run_once", "solver_description": "",
                 "obj_description": "", "dataset_name": f"d{d}", "status": "done"})
@@ -178,7 +181,8 @@ def main() -> None:
                 show(f"  benchopt's, {METHODS} solvers x {tasks} data sets", theirs)
         count = results(folder / "million", tasks=10, seeds=10, steps=333)
         show(f"leaderboard.csv of {count:,} values, by `bench report`",
-             [timed(bench, "report", "million", "--format", "csv", "--out", "csv", cwd=folder) for _ in range(given.repeats)])  # fmt: skip
+             [timed(bench, "report", "million", "--format", "csv", "--out", "csv", cwd=folder)
+              for _ in range(given.repeats)])  # fmt: skip
         within(folder, count, given.repeats)
 
 
