@@ -22,8 +22,8 @@ ARROWS = {"higher": "↑", "lower": "↓"}
 LEGEND = (
     "Scores are means over n seeds ± the half-width of the 95 % t-interval; * marks the best and what tests cannot "
     "tell from it. ms/step is the median wall time of a training step, and runs may have shared the machine: a guide "
-    "to cost, no measurement of speed; ms/call is one, of a call with the machine to itself. Peak MiB is "
-    "what a run takes beyond the libraries that it loads."
+    "to cost, no measurement of speed; ms/call is one, of a call with the machine to itself. Peak "
+    "MiB is what a run takes beyond the libraries that it loads."
 )
 COSTS = {
     "parameters": "parameters",

@@ -18,7 +18,7 @@ from harness.errors import ResultsError, did_you_mean
 from harness.published import Published
 from harness.results.comparison import Comparison, compared
 from harness.results.evidence import Evidence
-from harness.results.judging import Judgement, judge
+from harness.results.judging import Judgement, judge, unjudged
 from harness.results.labels import labelled, labels_of
 from harness.results.leaderboard import Leaderboard, standings
 from harness.results.newest import BOARD, is_newest, numbered_attempts
@@ -195,11 +195,12 @@ class Results:
             raise ResultsError(f"'{expression}' matches no {plain}{did_you_mean(expression, set(self.runs[plain]))}")
         return runs
 
-    def ledger(self, claims: Iterable[Claim] | None = None) -> list[Judgement]:
-        """Return what became of each claim on each device; of those that the stored suite makes, if none are given."""
-        chosen = self.claims if claims is None else list(claims)
-        evidence = self.evidence() if chosen else []
-        return [judge(claim, one) for claim in chosen for one in evidence]
+    def ledger(self) -> list[Judgement]:
+        """Return what became of each claim on each device."""
+        evidence = self.evidence() if self.claims else []
+        if not evidence:
+            return [unjudged(claim, "nothing is stored") for claim in self.claims]
+        return [judge(claim, one) for claim in self.claims for one in evidence]
 
     def evidence(self) -> list[Evidence]:
         """Return what claims are judged by, for each device of each kind of hardware."""
@@ -217,7 +218,7 @@ class Results:
 
     @cached_property
     def claims(self) -> tuple[Claim, ...]:
-        """The claims of the suite as it was stored last."""
+        """The claims of the suite as it was stored last; who knows the suite as it is now sets those."""
         if not self.suite_text:
             return ()
         source = document.parse(self.suite_text, Path("the stored suite"))

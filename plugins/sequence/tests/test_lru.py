@@ -42,12 +42,13 @@ def test_eigenvalues_start_uniform_on_a_ring_and_always_stay_inside_the_unit_cir
     with torch.no_grad():
         layer.nu += torch.randn_like(layer.nu)
         layer.theta += torch.randn_like(layer.theta)
-    assert float(layer.decay().abs().max()) < 1
+    assert float(layer.decay().detach().abs().max()) < 1
 
 
 def test_normalisation_gives_the_state_unit_variance_on_white_noise():
     layer = LRU(d_model=64, l_max=1, causal=True, d_state=64, r_min=0.5, r_max=0.95)
-    _, state = layer(torch.randn(200, 300, 64), return_state=True)
+    with torch.no_grad():
+        _, state = layer(torch.randn(100, 200, 64), return_state=True)
     assert float(state.abs().square().mean()) == pytest.approx(1, rel=0.05)
 
 
