@@ -127,7 +127,7 @@ def cost(runs: list[Run], folder: Path, results: Results | None) -> Cost:
 def _medians(results: Results) -> dict[tuple[str, ...], float]:
     """Return the median seconds of runs that succeeded: by method and task with parameters, and by names alone."""
     found: dict[tuple[str, ...], list[float]] = {}
-    done = results.runs[results.runs["status"] == "done"]
+    done = results.all_runs[results.all_runs["status"] == "done"]
     columns = (done[key] for key in ("method", "method_params", "task", "task_params", "seconds"))
     for method, method_params, task, task_params, seconds in zip(*columns, strict=True):
         for key in ((method, method_params, task, task_params), (method, task)):

@@ -7,7 +7,7 @@ import zlib
 import pandas as pd
 import pyarrow.parquet as pq
 
-from harness.store import SCHEMA, VALUE_COLUMNS
+from harness.schema import SCHEMA, VALUE_COLUMNS
 from harness.testing import Bench, install_plugin
 
 

@@ -62,6 +62,10 @@ def unjudged(claim: Claim, why: str, place: str = "") -> Judgement:
 
 
 def _judged(check: Check, sides: Mapping[str, Sequence[Cell]], evidence: Evidence) -> tuple[str, Verdict]:
+    budgets = sorted({evidence.trials(cell) for side in sides.values() for cell in side})
+    if len(budgets) > 1:
+        why = f"unequal tuning budgets: {' and '.join(map(str, budgets))} trials"
+        return "", Verdict(Finding.INVALID, why, 0)
     if isinstance(check, Grows):
         return _growth(check, sides["a"], evidence)
     if isinstance(check, Monotone):
