@@ -337,6 +337,7 @@ def stored(**columns):
         hardware={"h": {"cpu": row.get("cpu", ""), "cores": 1, "memory_gib": 1, "gpus": []}},
         counts=lambda: {row["status"]: 1},
         leaderboards=lambda: [],
+        published=(),
     )
 
 
