@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from harness import store
+from harness import schema, store
 from harness.results import Results
 
 SHAPES = {  # methods, tasks, seeds, values of each run
@@ -37,6 +37,7 @@ def table(methods: int, tasks: int, seeds: int, values: int) -> pa.Table:
         {
             "suite": "s", "run": [f"{i:012x}" for i in range(len(cells))], "family": "f",
             "method": "m" + cells["m"].astype(str), "method_params": "{}", "method_version": "1",
+            "variant": "{}", "recipe": "{}", "origin": "default", "trials": 0, "trial": 0,
             "task": "t" + cells["t"].astype(str), "task_params": "{}", "task_version": "1", "seed": cells["seed"],
             "status": "done", "reason": "", "attempt": 1, "started_at": pd.Timestamp("2026-01-01", tz="UTC"),
             "seconds": 1.0, "device": "cpu", "hardware": "h", "environment": "e", "source": "c", "task_source": "t",
@@ -50,7 +51,7 @@ def table(methods: int, tasks: int, seeds: int, values: int) -> pa.Table:
     rows["step"], rows["unit"] = step, ""
     rows["metric"] = np.where(is_cost, "cost", "accuracy")
     rows["value"] = np.random.default_rng(0).uniform(0.1, 1, len(rows)) + np.repeat(cells["m"].to_numpy(), values)
-    return pa.Table.from_pandas(rows[store.SCHEMA.names], schema=store.SCHEMA, preserve_index=False)
+    return pa.Table.from_pandas(rows[schema.SCHEMA.names], schema=schema.SCHEMA, preserve_index=False)
 
 
 def timed(shape: tuple[int, int, int, int], folder: Path) -> Iterator[tuple[str, float]]:

@@ -2,16 +2,15 @@
 
     .venv/bin/python benchmarks/report.py [--benchopt PYTHON]
 
-Each figure is of a fresh process that starts at `bench report`, as a user waits for it, on results of 10 methods: 1,000
-runs over 10 tasks (10 seeds) and over 100 tasks (1 seed), each with 3 test metrics and 2 costs. `--benchopt` names a
-Python in which benchopt is installed; its dashboard of as many results, 10 solvers x 10 or 100 data sets with 3 columns,
-is then timed in turns with ours.
+The first are of fresh processes, `bench report` as a user waits for it, on results of 10 methods: 1,000 runs over 10
+tasks (10 seeds) and over 100 tasks (1 seed), each with 3 test metrics and 2 costs. `--benchopt` names a Python in which
+benchopt is installed; its dashboard of as many results, 10 solvers x 10 or 100 data sets with 3 columns, is then timed
+in turns with ours.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import subprocess
 import sys
@@ -88,7 +87,7 @@ def results(folder: Path, tasks: int, seeds: int, steps: int = 1) -> int:
             for name, (better, role, worst) in METRICS.items()
         },
         "primary": dict.fromkeys(tasks_, "accuracy"),
-        "anchors": dict.fromkeys(tasks_, {"chance": 0.1, "reference": 1.0}),
+        "anchors": {task: {"chance": 0.1, "reference": 1.0} for task in tasks_},
         "hardware": {"h": {"cpu": "A CPU", "cores": 2, "memory_gib": 4, "gpus": []}},
         "environment": {"e": {"python": "3"}},
     }
@@ -100,8 +99,12 @@ def results(folder: Path, tasks: int, seeds: int, steps: int = 1) -> int:
 
 def timed(*command: str | Path, cwd: Path) -> tuple[float, float]:
     """Return the seconds that a command takes by the wall clock, and of the processors."""
-    code = "import resource,subprocess,sys,time;t=time.time();p=subprocess.run(sys.argv[1:],stdout=subprocess.DEVNULL);" \
-           "u=resource.getrusage(resource.RUSAGE_CHILDREN);print(time.time()-t,u.ru_utime+u.ru_stime);sys.exit(p.returncode)"  # fmt: skip
+    code = (
+        "import resource, subprocess, sys, time\nstart = time.time()\n"
+        "done = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL)\nwall = time.time() - start\n"
+        "used = resource.getrusage(resource.RUSAGE_CHILDREN)\nprint(wall, used.ru_utime + used.ru_stime)\n"
+        "sys.exit(done.returncode)"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code, *map(str, command)], cwd=cwd, check=True, capture_output=True, text=True
     )
@@ -114,16 +117,9 @@ def show(name: str, times: list[tuple[float, float]]) -> None:
     print(f"{name:58s} {min(walls):7.2f} {statistics.median(walls):7.2f} {min(processors):7.2f}", flush=True)
 
 
-def written(folder: Path) -> None:
-    """Write a million values as the end of a session does: from rows to a Parquet file on disk."""
-    results(folder, tasks=10, seeds=10, steps=333)
-
-
 BENCHOPT = """
 import sys, pandas as pd, numpy as np
 from pathlib import Path
-from benchopt.benchmark import Benchmark
-from benchopt.plotting import plot_benchmark
 folder, tasks = Path(sys.argv[1]), int(sys.argv[2])
 files = {
     "objective.py": "from benchopt import BaseObjective\\nclass Objective(BaseObjective):\\n    name = 'O'\\n"
@@ -142,14 +138,13 @@ rng, rows = np.random.default_rng(0), []
 for d in range(tasks):
     for s in range(10):
         for r in range(1000 // tasks // 10):
-            rows.append({"objective_name": "O", "data_name": f"d{d}", "solver_name": f"s{s}", "idx_rep": r, "stop_val": 1,
-                "time": rng.random(), "objective_value": rng.random(), "objective_f1": rng.random(),
+            rows.append({"objective_name": "O", "data_name": f"d{d}", "solver_name": f"s{s}", "idx_rep": r,
+                "stop_val": 1, "time": rng.random(), "objective_value": rng.random(), "objective_f1": rng.random(),
                 "objective_auc": rng.random(), "sampling_strategy": "Run_once", "solver_description": "",
-                "obj_description": "", "dataset_name": f"d{d}", "status": "done"})
+                "obj_description": "", "status": "done"})
 out = folder / "outputs" / "x.parquet"
 out.parent.mkdir(exist_ok=True)
 pd.DataFrame(rows).to_parquet(out)
-plot_benchmark(str(out), Benchmark(str(folder)), html=True, display=False)
 """
 
 
@@ -170,18 +165,25 @@ def main() -> None:
                 report = (bench, "report", f"results-{tasks}", "--format", "html", "--out", f"out-{tasks}")
                 ours.append(timed(*report, cwd=folder))
                 if given.benchopt:
-                    theirs.append(timed(given.benchopt, "-c", BENCHOPT, f"benchopt-{tasks}-{i}", tasks, cwd=folder))
+                    one = folder / f"benchopt-{tasks}-{i}"
+                    subprocess.run([given.benchopt, "-c", BENCHOPT, one, str(tasks)], check=True)
+                    program = given.benchopt.with_name("benchopt")
+                    dashboard = ("plot", one, "-f", one / "outputs" / "x.parquet", "--html", "--no-display")
+                    theirs.append(timed(program, *dashboard, cwd=folder))
             show(f"page with plots, 1,000 runs over {tasks} tasks", ours)
             if theirs:
                 show(f"  benchopt's, {METHODS} solvers x {tasks} data sets", theirs)
         count = results(folder / "million", tasks=10, seeds=10, steps=333)
-        show(f"leaderboard.csv of {count:,} values, by `bench report`",
-             [timed(bench, "report", "million", "--format", "csv", "--out", "csv", cwd=folder) for _ in range(given.repeats)])  # fmt: skip
+        report = (bench, "report", "million", "--format", "csv", "--out", "csv")
+        show(
+            f"`bench report --format csv` of {count:,} values",
+            [timed(*report, cwd=folder) for _ in range(given.repeats)],
+        )
         within(folder, count, given.repeats)
 
 
 def within(folder: Path, count: int, repeats: int) -> None:
-    """Time reading, ranking and writing a million values in this process, apart from starting the program."""
+    """Time ranking and storing a million values in this process, apart from starting the program."""
     from harness.report.entries import entries, write_csv
     from harness.results import Results
 
@@ -189,17 +191,38 @@ def within(folder: Path, count: int, repeats: int) -> None:
         found = Results.load(folder / "million")
         write_csv(entries(found, found.leaderboards()), folder / "x.csv")
 
-    def write() -> None:
-        stored = store.read(folder / "million")
-        store.write_file(folder / "again.parquet", stored.rows, {stored.headers[0]["suite"]: stored.headers[0]})
+    stored = store.read(folder / "million")
+    show(f"leaderboard.csv from {count:,} stored values", [clocked(table) for _ in range(repeats)])
+    show(
+        f"Parquet file of {count:,} values, checksums and sync",
+        [clocked(lambda: store.write_file(folder / "x.parquet", stored.rows, {})) for _ in range(repeats)],
+    )
+    runs = records(stored.rows)
+    show(
+        f"session of 1,000 runs, {count:,} values, to its end",
+        [clocked(lambda: session(folder, runs)) for _ in range(repeats)],
+    )
 
-    def publish() -> None:
-        rows = store.read(folder / "million").rows.slice(0, 10).to_pylist()
-        assert json.dumps(rows, default=str)
 
-    for name, function in ((f"the same within a process that runs, {count:,} values", table),
-                           (f"reading and writing a Parquet file of {count:,} values", write)):  # fmt: skip
-        show(name, [clocked(function) for _ in range(repeats)])
+def records(rows: pa.Table) -> list[tuple[dict[str, Any], list[dict[str, Any]]]]:
+    """Return runs as a session stores them: the columns that all rows of a run share, and its values."""
+    values = rows.select(["run", *store.VALUE_COLUMNS]).to_pandas()
+    common = (
+        rows.drop_columns(list(store.VALUE_COLUMNS)).to_pandas().drop_duplicates("run").set_index("run", drop=False)
+    )
+    found = []
+    for run, group in values.groupby("run", sort=False):
+        shared = common.loc[run].to_dict() | {"started_at": "2026-01-01T00:00:00+00:00"}
+        found.append((shared, group.drop(columns="run").to_dict("records")))
+    return found
+
+
+def session(folder: Path, runs: list[tuple[dict[str, Any], list[dict[str, Any]]]]) -> None:
+    """Store runs one by one, each synced to disk, and publish them as one Parquet file."""
+    opened = store.open_session(folder / "session", {"suite": "s"})
+    for common, values in runs:
+        opened.append(common, values)
+    opened.close()
 
 
 def clocked(function: Callable[[], None]) -> tuple[float, float]:

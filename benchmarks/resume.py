@@ -16,7 +16,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from harness import runner, store
+from harness import runner, schema, store
 from harness.backlog import Backlog, Stop
 from harness.catalog import load_catalog
 from harness.explain import Explainer
@@ -80,7 +80,7 @@ def prepare(folder: Path, count: int) -> None:
     session = store.open_session(job.folder, {"suite": "many"})
     values = some_values()
     records = [record(run, values, session.journal.session) for run in job.runs]
-    rows = store.pa.Table.from_pylist([row for one in records for row in store.as_rows(one)], schema=store.SCHEMA)
+    rows = store.pa.Table.from_pylist([row for one in records for row in schema.as_rows(one)], schema=schema.SCHEMA)
     path = job.folder / f"{session.journal.session}.parquet"
     store.write_file(path, rows, {session.journal.session: {}})
     session.journal.path.unlink()

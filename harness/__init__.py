@@ -7,7 +7,9 @@ for executors. Everything else is private to the core.
 
 from harness.errors import BenchError, Skip
 from harness.hookspecs import hookimpl
+from harness.space import Choice, Integers, LogUniform, Space, Uniform
 from harness.spec import (
+    JSON,
     Anchors,
     Build,
     Context,
@@ -18,26 +20,34 @@ from harness.spec import (
     Method,
     Metric,
     Outputs,
+    Preset,
     Section,
     Seeds,
     Task,
 )
 
 __all__ = [
+    "JSON",
     "Anchors",
     "BenchError",
     "Build",
+    "Choice",
     "Context",
     "Dataset",
     "Executor",
     "Family",
     "File",
+    "Integers",
+    "LogUniform",
     "Method",
     "Metric",
     "Outputs",
+    "Preset",
     "Section",
     "Seeds",
     "Skip",
+    "Space",
     "Task",
+    "Uniform",
     "hookimpl",
 ]

@@ -10,8 +10,8 @@ import msgspec
 
 from harness.document import describe
 from harness.errors import did_you_mean
-from harness.source import Parameter
-from harness.spec import JSON
+from harness.source import Parameter, parameters
+from harness.spec import JSON, Task
 from harness.suite import Entry, Suite
 
 
@@ -37,10 +37,39 @@ def bind(
             bound[name] = _convert(parameter, value)
         except msgspec.ValidationError:
             if name in chosen:
-                what = f"parameter '{name}' of {kind} '{entry.name}' has to be {parameter.annotation}"
-                raise fail(f"{what}, not {describe(value)}{_hint(parameter, value)}", name) from None
+                raise fail(_misfit(f"{kind} '{entry.name}'", parameter, value), name) from None
             bound[name] = value  # a default may be of another type, such as None
     return bound
+
+
+def bind_recipe(suite: Suite, entry: Entry, task: Task, chosen: Mapping[str, JSON]) -> dict[str, JSON]:
+    """Return the parameters of a task that a method brings along, converted.
+
+    Raises SuiteError, at the value's line, for one that the task does not leave to methods, and for a wrong type.
+    """
+    known, bound = recipe_of(task), {}
+    for name, value in chosen.items():
+        place = (*entry.place[:2], "recipe", name)
+        if name not in known:
+            hint = did_you_mean(name, known) if known else "; it leaves them none"
+            whose = "its preset does not fit: " if name not in entry.recipe else ""
+            message = f"{whose}task '{task.name}' leaves its methods no parameter '{name}'{hint}"
+            raise suite.document.error(message, *place)
+        try:
+            bound[name] = _convert(known[name], value)
+        except msgspec.ValidationError:
+            raise suite.document.error(_misfit(f"task '{task.name}'", known[name], value), *place) from None
+    return bound
+
+
+def recipe_of(task: Task) -> dict[str, Parameter]:
+    """Return the parameters of a task that a method may bring along."""
+    return {name: parameter for name, parameter in parameters(task.target).items() if name in task.recipe}
+
+
+def _misfit(whose: str, parameter: Parameter, value: JSON) -> str:
+    what = f"parameter '{parameter.name}' of {whose} has to be {parameter.annotation}"
+    return f"{what}, not {describe(value)}{_hint(parameter, value)}"
 
 
 def _convert(parameter: Parameter, value: JSON) -> JSON:

@@ -11,6 +11,7 @@ from typing import Any
 from harness import data, provenance, source
 from harness.catalog import Catalog, installed_plugins, load_catalog
 from harness.errors import BenchError
+from harness.hyperparameters import labelled
 from harness.plan import plan
 from harness.spec import Anchors, Method, Task
 from harness.suite import read_suite
@@ -27,6 +28,7 @@ def contributions(name: str, catalog: Catalog) -> list[dict[str, Any]]:
                 {
                     "kind": kind[:-1],
                     **_facts(items[name]),
+                    **_published(items[name]),
                     "plugin": owner,
                     "parameters": _parameters(kind, items[name]),
                 }
@@ -46,9 +48,21 @@ def expansion(path: Path, catalog: Catalog) -> list[dict[str, Any]]:
     head = {
         "kind": "suite", "name": suite.name, "title": suite.title, "description": suite.description,
         "hardware": dataclasses.asdict(suite.hardware), "seeds": list(suite.seeds), "runs": len(runs),
-        "skipped": sum(bool(run.skip) for run in runs),
+        "skipped": sum(bool(run.skip) for run in runs), "tune": dataclasses.asdict(suite.tune) if suite.tune else {},
     }  # fmt: skip
-    keys = ("id", "method", "method_params", "task", "task_params", "seed", "device", "skip")
+    keys = (
+        "id",
+        "method",
+        "method_params",
+        "recipe",
+        "origin",
+        "trial",
+        "task",
+        "task_params",
+        "seed",
+        "device",
+        "skip",
+    )
     return [head, *({"kind": "run", **{key: getattr(run, key) for key in keys}} for run in runs)]
 
 
@@ -79,12 +93,28 @@ def as_text(facts: list[dict[str, Any]]) -> str:
     return "\n".join(_run_line(fact) if fact["kind"] == "run" else printable(_block(fact)) for fact in facts)
 
 
+def _published(item: Any) -> dict[str, Any]:
+    """Return the presets and the space of a method, and nothing for what has neither."""
+    if not isinstance(item, Method):
+        return {}
+    presets = {}
+    for preset in item.presets:
+        recipe = [labelled("recipe:", preset.recipe)] if preset.recipe else []
+        presets[preset.name] = "; ".join([labelled(f"{preset.source}:", preset.params), *recipe])
+    space = item.space
+    ranges = {} if space is None else {**space.params, **{f"recipe {name}": one for name, one in space.recipe.items()}}
+    source = {"source": space.source} if space and space.source else {}
+    return {"presets": presets, "space": {**{name: str(one) for name, one in ranges.items()}, **source}}
+
+
 def _facts(item: Any) -> dict[str, Any]:
     facts = {}
     for field in dataclasses.fields(item):
         value = getattr(item, field.name)
         if isinstance(item, Method | Task) and field.name == "family":
             value = item.family.name
+        if field.name in ("presets", "space"):
+            continue
         if isinstance(value, frozenset):
             value = sorted(value)
         elif isinstance(value, Anchors):
@@ -119,7 +149,8 @@ def _block(fact: dict[str, Any]) -> str:
 
 
 def _run_line(fact: dict[str, Any]) -> str:
-    method = " ".join([fact["method"], *(f"{k}={v}" for k, v in fact["method_params"].items())])
-    task = " ".join([fact["task"], *(f"{k}={v}" for k, v in fact["task_params"].items())])
+    method = labelled(fact["method"], fact["method_params"])
+    task = labelled(fact["task"], {**fact["task_params"], **fact["recipe"]})
+    origin = f"trial {fact['trial']}" if fact["trial"] else fact["origin"]
     skip = f" | skip: {fact['skip']}" if fact["skip"] else ""
-    return f"  {fact['id']}  " + one_line(f"{method} | {task} | seed {fact['seed']}{skip}")
+    return f"  {fact['id']}  " + one_line(f"{method} | {task} | seed {fact['seed']} | {origin}{skip}")

@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from harness import provenance, store
+from harness import provenance, schema, store
+from harness.ledger import is_settled
 from harness.plan import Run
 
 _COLUMNS = [
-    "run", "attempt", "status", "reason", "started_at", "session", "method", "method_params", "task", "task_params",
-    "seed", "device", "hardware", "source", "task_source", "libraries",
+    "run", "attempt", "status", "reason", "started_at", "session", "method", "method_params", "recipe", "trials",
+    "trial", "task", "task_params", "seed", "device", "hardware", "source", "task_source", "libraries",
 ]  # fmt: skip
 
 
@@ -20,17 +21,16 @@ class Explainer:
     """Compares runs with what is stored in a results folder, which need not exist yet."""
 
     def __init__(self, folder: Path) -> None:
-        rows = store.read(folder).rows if folder.is_dir() else store.SCHEMA.empty_table()
+        rows = store.read(folder).rows if folder.is_dir() else schema.SCHEMA.empty_table()
         attempts = rows.group_by(_COLUMNS).aggregate([]).to_pylist()
         # The last attempt counts, and of one that two sessions have made the first, as in `harness.results`.
         attempts.sort(key=lambda row: (row["started_at"], row["session"]), reverse=True)
         attempts.sort(key=lambda row: row["attempt"])
         self._latest = {row["run"]: row for row in attempts}
         self._pairs = {(row["method"], row["task"]) for row in attempts}
-        self._alike: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+        self._alike: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
         for row in self._latest.values():
-            cell = row["method"], row["method_params"], row["task"], row["task_params"]
-            self._alike.setdefault(cell, []).append(row)
+            self._alike.setdefault(_cell(row), []).append(row)
 
     def of(self, run: Run) -> str:
         """Say in a few words why `run` is up to date, or why not."""
@@ -41,10 +41,13 @@ class Explainer:
             return f"up to date: done on {row['started_at']:%Y-%m-%d %H:%M} UTC, attempt {row['attempt']}"
         if row["status"] == "skipped":
             return f"up to date: skipped: {row['reason']}"
+        if is_settled(row["status"], is_trial=run.trial > 0):
+            return f"up to date: such are its hyper-parameters: {row['status']}: {row['reason']}"
         return f"attempt {row['attempt']} did not succeed: {row['status']}: {row['reason']}"
 
     def _why_new(self, run: Run) -> str:
-        alike = self._alike.get((run.method, _spelled(run.method_params), run.task, _spelled(run.task_params)))
+        params = {name: _spelled(getattr(run, name)) for name in ("method_params", "recipe", "task_params")}
+        alike = self._alike.get(_cell({**vars(run), **params}))
         if alike is None:
             is_known = (run.method, run.task) in self._pairs
             return "never run with these parameters" if is_known else "never run"
@@ -53,6 +56,11 @@ class Explainer:
             return f"never run with seed {run.seed}"
         row = max(same_seed, key=lambda row: row["started_at"])
         return f"changed since run {row['run']}: {', '.join(_differences(row, run))}"
+
+
+def _cell(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return what rows have in common whose runs differ in nothing that a suite says but the seed."""
+    return tuple(row[name] for name in ("method", "method_params", "recipe", "trials", "trial", "task", "task_params"))
 
 
 def _spelled(params: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness import journal, store
+from harness import journal, schema, store
 from harness.errors import ResultsError
 
 
@@ -21,6 +21,11 @@ class Last:
 
 NEVER = Last(0, "")
 _COLUMNS = ["run", "attempt", "status", "reason", "started_at", "session"]
+
+
+def is_settled(status: str, *, is_trial: bool) -> bool:
+    """Tell whether a run that ended so is not to be tried again; a trial that diverged says all there is to know."""
+    return status in ("done", "skipped") or (is_trial and status == "diverged")
 
 
 @dataclass
@@ -75,7 +80,7 @@ class Ledger:
             return False
         except ResultsError as error:
             self.damages.append(str(error))
-            rows = store.SCHEMA.empty_table().select(_COLUMNS)
+            rows = schema.SCHEMA.empty_table().select(_COLUMNS)
         for row in rows.group_by(_COLUMNS).aggregate([]).to_pylist():
             self._take(row | {"started_at": row["started_at"].isoformat()})
         self._read[path] = 0

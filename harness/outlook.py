@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
+
 from harness import provenance
 from harness.catalog import Catalog
 from harness.claims import Beats, Cheaper, Claim, NotWorse
@@ -17,10 +19,13 @@ from harness.ledger import Ledger
 from harness.plan import Run, plan
 from harness.results import Results
 from harness.results.judging import spread
+from harness.spec import Anchors
 from harness.stats.power import power, required_n, resolvable
 from harness.stats.prospects import prospects
 from harness.stats.verdicts import ALPHA, POWER, Finding
 from harness.suite import Suite
+
+_CELL = ["method", "method_params", "task", "task_params"]
 
 
 @dataclass(frozen=True)
@@ -64,9 +69,40 @@ def planned(suite: Suite, catalog: Catalog) -> list[Run]:
 
 
 def stored(folder: Path, runs: list[Run]) -> Results:
-    """Return what is stored, with the anchors that the plan has now. Raises ResultsError where there is no folder."""
-    anchors = {f"{run.task} {_spelled(run.task_params)}": run.anchors for run in runs if run.anchors}
-    return Results.load(folder).anchored(anchors)
+    """Return what is stored of a plan's methods and tasks, with the anchors that the plan has now.
+
+    Where none has exactly the planned parameters, the newest counts that has equal values for those that it shares:
+    code that has gained a parameter since does not make results worthless. What the plan has no more is left out.
+    Raises ResultsError where there is no folder.
+    """
+    found = Results.load(folder)
+    cells: dict[tuple[str, str], list[tuple[str, str, pd.DataFrame]]] = {}
+    for key, there in found.runs.groupby(_CELL, sort=False):
+        method, method_params, task, task_params = map(str, key)
+        cells.setdefault((method, task), []).append((method_params, task_params, there))
+    kept, anchors = list[str](), dict[str, Anchors]()
+    for run in {(run.method, str(run.method_params), run.task, str(run.task_params)): run for run in runs}.values():
+        if (match := _nearest(run, cells.get((run.method, run.task), []))) is not None:
+            _, task_params, there = match
+            kept += list(there["run"])
+            anchors |= {f"{run.task} {task_params}": run.anchors} if run.anchors else {}
+    return found.only(kept).anchored(anchors)
+
+
+def _nearest(run: Run, cells: list[tuple[str, str, pd.DataFrame]]) -> tuple[str, str, pd.DataFrame] | None:
+    """Return the stored cell that is the planned one, or comes next to it."""
+    exact = (_spelled(run.method_params), _spelled(run.task_params))
+    alike = [
+        cell
+        for cell in cells
+        if _shares(run.method_params, json.loads(cell[0])) and _shares(run.task_params, json.loads(cell[1]))
+    ]
+    return max(alike, key=lambda cell: (cell[:2] == exact, cell[2]["started_at"].max()), default=None)
+
+
+def _shares(planned: Mapping[str, object], known: Mapping[str, object]) -> bool:
+    """Tell whether parameters that both have are equal."""
+    return all(known[name] == planned[name] for name in known.keys() & planned.keys())
 
 
 def powers(suite: Suite, results: Results | None, prior: float | None = None) -> list[Power]:
@@ -91,7 +127,7 @@ def cost(runs: list[Run], folder: Path, results: Results | None) -> Cost:
 def _medians(results: Results) -> dict[tuple[str, ...], float]:
     """Return the median seconds of runs that succeeded: by method and task with parameters, and by names alone."""
     found: dict[tuple[str, ...], list[float]] = {}
-    done = results.runs[results.runs["status"] == "done"]
+    done = results.all_runs[results.all_runs["status"] == "done"]
     columns = (done[key] for key in ("method", "method_params", "task", "task_params", "seconds"))
     for method, method_params, task, task_params, seconds in zip(*columns, strict=True):
         for key in ((method, method_params, task, task_params), (method, task)):

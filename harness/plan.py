@@ -1,25 +1,25 @@
-"""Suite x Catalog -> Runs: every name looked up, every parameter checked, every cell with its id."""
+"""Suite x Catalog -> Runs: every pair of a method and a task with every seed, each run with its id."""
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import itertools
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from harness import source
-from harness.binding import bind
 from harness.catalog import Catalog
 from harness.claims import Cell, Unresolved, resolve
 from harness.claims.resolving import spelled
-from harness.document import Place
-from harness.errors import BenchError, CatalogError, SuiteError, did_you_mean
-from harness.selection import Facts, Selection, facts, plain
-from harness.spec import JSON, Anchors, Method, Task
-from harness.suite import Entry, Suite
+from harness.errors import BenchError, SuiteError, did_you_mean
+from harness.hyperparameters import Setup
+from harness.pairing import Pair, pairs
+from harness.selection import Facts, Selection, facts
+from harness.spec import JSON, Anchors
+from harness.suite import Suite
 
 SCORING = "harness.scoring:score"  # the core's own code that shapes the numbers of every run
 
@@ -61,45 +61,71 @@ class Run:
     reference_target: str = ""  # of a task that measures each method against another
     alone: bool = False  # whether nothing else may run on the machine meanwhile
     anchors: Anchors | None = None  # of the primary metric
+    recipe: Mapping[str, JSON] = field(default_factory=dict)  # of the task's parameters, those that the method brings
+    variant: Mapping[str, JSON] = field(default_factory=dict)  # see harness.hyperparameters.Setup
+    origin: str = ""  # where the hyper-parameters come from
+    trials: int = 0  # how many trials they were chosen by
+    trial: int = 0  # of a trial, its number from 1
+    select: str = ""  # the metric that chooses among the trials
+    fresh_seeds: tuple[int, ...] = ()  # of a trial: those that the winner is run with
 
 
 @dataclass(frozen=True)
-class _Cell:
-    """A method or task with its whole set of parameters."""
+class Winner:
+    """Which trial of a method on a task is the best, by its number from 1; 0 where none can be chosen, and why."""
 
-    spec: Any
-    label: str  # the name, with the parameters that the suite gives
-    version: str
-    params: dict[str, JSON]
-    metrics: tuple[str, ...] = ()
-    reference_target: str = ""
-    anchors: Anchors | None = None
+    trial: int
+    lack: str = ""
 
 
-def plan(suite: Suite, catalog: Catalog, *, hardware: str, lack: str = "") -> list[Run]:
+Choose = Callable[[Sequence[Run]], Winner | None]
+
+
+def undecided(trials: Sequence[Run]) -> None:
+    """Choose no winner: the trials have not ended."""
+
+
+def plan(suite: Suite, catalog: Catalog, *, hardware: str, lack: str = "", choose: Choose = undecided) -> list[Run]:
     """Expand a suite, seeds outermost, so that a suite that is cut short holds whole seeds first.
+
+    Where the suite tunes, the trials come first; of a method whose winner is known, its runs on the suite's seeds are
+    among the others.
 
     Args:
         suite: its device is "cpu" or "cuda", no longer "auto".
         hardware: the fingerprint of this machine.
         lack: the reason for which nothing of the suite can be run here, if there is one.
+        choose: is given all trials of a method on a task, and returns the winner, or None where they have not ended.
 
-    Raises SuiteError, with file and line, for an unknown name or parameter, a wrong type, or a method or task
-    that meets nothing.
+    Raises SuiteError, with file and line, for an unknown name or parameter, a wrong type, a method or task that meets
+    nothing, and a suite that tunes nothing.
     """
-    tasks = [cell for entry in suite.tasks for cell in _task_cells(suite, catalog, entry)]
-    methods = [cell for entry in suite.methods for cell in _cells(suite, catalog, "method", entry)]
-    _check_pairing(suite, catalog)
-    runs = [
-        _run(suite, catalog, method, task, seed, hardware, lack)
-        for seed, task, method in itertools.product(suite.seeds, tasks, methods)
-        if task.spec.family == method.spec.family
-    ]
+    met = pairs(suite, catalog)
+    run = partial(_run, suite, catalog, hardware=hardware, lack=lack)
+    tuned = [pair for pair in met if pair.points]
+    trials = _trials(suite, tuned, run)
+    winners = {id(pair): choose([row[i] for row in trials]) for i, pair in enumerate(tuned)}
+    runs = [one for row in trials for one in row]
+    for seed, pair in itertools.product(suite.seeds, met):
+        if not pair.points:
+            runs.append(run(pair, pair.setup, seed))
+        elif winner := winners[id(pair)]:
+            setup = pair.points[winner.trial - 1] if winner.trial else replace(pair.setup, skip=winner.lack)
+            runs.append(run(pair, setup, seed, trials=len(pair.points)))
     _check_distinct(suite, runs)
-    _check_published(suite, runs)
-    _check_field(suite, runs)
-    _check_claims(suite, catalog, runs)
+    each = [run(pair, pair.setup, suite.seeds[0]) for pair in met]
+    _check_published(suite, each)
+    _check_field(suite, each)
+    _check_claims(suite, catalog, each)
     return runs
+
+
+def _trials(suite: Suite, tuned: list[Pair], run: Callable[..., Run]) -> list[list[Run]]:
+    """Return for each number of a trial and each of its seeds the runs of all pairs that are tuned."""
+    if suite.tune is None:
+        return []
+    order = itertools.product(range(1, suite.tune.trials + 1), suite.tune.seeds)
+    return [[run(pair, pair.points[n - 1], seed, trial=n) for pair in tuned] for n, seed in order]
 
 
 def select(runs: list[Run], expressions: Iterable[str]) -> list[Run]:
@@ -124,91 +150,9 @@ def select(runs: list[Run], expressions: Iterable[str]) -> list[Run]:
 
 
 def _facts(run: Run) -> Facts:
-    found = facts(run.family, run.method, run.method_params, run.task, run.task_params)
-    return found | {"run": [run.id], "seed": [str(run.seed)]}
-
-
-def _cells(suite: Suite, catalog: Catalog, kind: str, entry: Entry) -> list[_Cell]:
-    spec = _look_up(suite, catalog, kind, entry.name, entry.place)
-    given = spec.family.given if kind == "method" else frozenset()
-    known = {name: p for name, p in source.parameters(spec.target).items() if name not in given}
-    version = catalog.owners[kind + "s", spec.name].version
-    metrics = entry.metrics or getattr(spec, "metrics", ())
-    for metric in metrics:
-        _look_up(suite, catalog, "metric", metric, (*entry.place[:2], "metrics"))
-    for name in (name for name, parameter in known.items() if parameter.required):
-        if name not in entry.params and name not in entry.grid:
-            raise suite.document.error(f"{kind} '{spec.name}' needs the parameter '{name}'", *entry.place)
-    anchors = _anchors(suite, catalog, entry, spec, metrics) if kind == "task" else None
-    cells = []
-    for values in itertools.product(*entry.grid.values()):
-        chosen = {**entry.params, **dict(zip(entry.grid, values, strict=True))}
-        label = " ".join([spec.name, *(f"{name}={plain(value)}" for name, value in chosen.items())])
-        cells.append(_Cell(spec, label, version, bind(suite, kind, entry, known, chosen), metrics, anchors=anchors))
-    return cells
-
-
-def _task_cells(suite: Suite, catalog: Catalog, entry: Entry) -> list[_Cell]:
-    """Return a task's cells, with the reference among the parameters: what it measures is not comparable to others."""
-    cells, task = _cells(suite, catalog, "task", entry), catalog.find("task", entry.name)
-    if not task.against:
-        if entry.reference:
-            why = f"task '{task.name}' measures each method by itself and takes no reference"
-            raise suite.document.error(why, *entry.place[:2], "reference")
-        return cells
-    named = entry.reference or Entry(task.against, entry.place)
-    (reference,) = _cells(suite, catalog, "method", named)
-    method: Method = reference.spec
-    missing = ", ".join(sorted(task.requires - method.traits))
-    family = f"it is of the family '{method.family.name}'" if method.family != task.family else ""
-    if why := family or (missing and f"it does not claim {missing}"):
-        why = f"method '{method.name}' can be no reference for task '{task.name}': {why}"
-        raise suite.document.error(why, *named.place)
-    spelled: JSON = {"method": method.name, "params": reference.params}
-    label = f" reference={reference.label}" if entry.reference else ""
-    return [
-        dataclasses.replace(
-            cell,
-            label=cell.label + label,
-            params={**cell.params, "reference": spelled},
-            reference_target=method.target,
-        )
-        for cell in cells
-    ]
-
-
-def _anchors(suite: Suite, catalog: Catalog, entry: Entry, task: Task, metrics: tuple[str, ...]) -> Anchors | None:
-    """Return the suite's anchors of a task, or the task's own where its own primary metric ranks."""
-    anchors = entry.anchors or (task.anchors if metrics[0] == task.metrics[0] else None)
-    if anchors and anchors.better != (better := catalog.metrics[metrics[0]].better):
-        raise suite.document.error(
-            f"by its anchors, the task '{task.name}' improves from chance {anchors.chance} to {anchors.reference}, and "
-            f"of '{metrics[0]}' {better} is better",
-            *entry.place[:2],
-            "anchors",
-        )
-    return anchors
-
-
-def _look_up(suite: Suite, catalog: Catalog, kind: str, name: str, place: Place) -> Any:
-    try:
-        return catalog.find(kind, name)
-    except CatalogError as error:
-        raise suite.document.error(str(error), *place) from None
-
-
-def _check_pairing(suite: Suite, catalog: Catalog) -> None:
-    """Raise SuiteError for a method or a task whose family has nothing on the other side."""
-    for kind, entries, others in (("method", suite.methods, suite.tasks), ("task", suite.tasks, suite.methods)):
-        other = "task" if kind == "method" else "method"
-        partners = {catalog.find(other, entry.name).family.name for entry in others}
-        for entry in entries:
-            family = catalog.find(kind, entry.name).family.name
-            if family not in partners:
-                raise suite.document.error(
-                    f"{kind} '{entry.name}' is of the family '{family}', for which the suite has no {other}",
-                    *entry.place,
-                )
+    found = facts(run.family, run.method, run.method_params, run.task, {**run.task_params, **run.recipe})
+    seeds = [str(run.seed), *map(str, run.fresh_seeds)]  # what the winner's runs wait for is meant with them
+    return found | {"run": [run.id], "seed": seeds, "trial": [str(run.trial)] if run.trial else []}
 
 
 def _check_distinct(suite: Suite, runs: list[Run]) -> None:
@@ -259,10 +203,10 @@ def _check_claims(suite: Suite, catalog: Catalog, runs: list[Run]) -> None:
 def _cell_of(run: Run, spent: frozenset[str]) -> Cell:
     """Return what a claim may speak of."""
     return Cell(
-        method=spelled(run.method, run.method_params),
+        method=spelled(run.method, run.variant),
         task=spelled(run.task, run.task_params),
-        facts=facts(run.family, run.method, run.method_params, run.task, run.task_params),
-        method_params=run.method_params,
+        facts=facts(run.family, run.method, run.variant, run.task, run.task_params),
+        method_params=run.variant,
         task_params=run.task_params,
         metrics=tuple(run.metrics),
         spent=spent,
@@ -270,45 +214,76 @@ def _cell_of(run: Run, spent: frozenset[str]) -> Cell:
     )
 
 
-def _run(suite: Suite, catalog: Catalog, method: _Cell, task: _Cell, seed: int, hardware: str, lack: str) -> Run:
-    method_spec: Method = method.spec
-    task_spec: Task = task.spec
-    metrics = {name: catalog.find("metric", name) for name in task.metrics}
-    datasets = {name: catalog.find("dataset", name).target for name in task_spec.datasets}
-    posed = [SCORING, task_spec.target, *(metric.target for metric in metrics.values()), *datasets.values()]
-    posed += [task.reference_target] if task.reference_target else []
-    targets = [method_spec.target, *posed]
-    missing = sorted(task_spec.requires - method_spec.traits)
+def _run(
+    suite: Suite,
+    catalog: Catalog,
+    pair: Pair,
+    setup: Setup,
+    seed: int,
+    *,
+    hardware: str,
+    lack: str,
+    trial: int = 0,
+    trials: int = 0,
+) -> Run:
+    """Return a run of a pair: an ordinary one, one of its trials by its number, or one of what was best of `trials`."""
+    method, task, posed = pair.contender.method, pair.posed.task, pair.posed
+    metrics = {name: catalog.find("metric", name) for name in posed.metrics}
+    datasets = {name: catalog.find("dataset", name).target for name in task.datasets}
+    code = [SCORING, task.target, *(metric.target for metric in metrics.values()), *datasets.values()]
+    code += [posed.reference_target] if posed.reference_target else []
+    missing = sorted(task.requires - method.traits)
     known: dict[str, Any] = {
-        "family": method_spec.family.name,
-        "method": method_spec.name,
-        "method_target": method_spec.target,
-        "method_params": method.params,
-        "task": task_spec.name,
-        "task_target": task_spec.target,
-        "task_params": task.params,
-        "reference_target": task.reference_target,
+        "family": method.family.name,
+        "method": method.name,
+        "method_target": method.target,
+        "method_params": setup.params,
+        "task": task.name,
+        "task_target": task.target,
+        "task_params": posed.params,
+        "reference_target": posed.reference_target,
+        "recipe": setup.recipe,
         "metrics": {name: metric.target for name, metric in metrics.items()},
         "datasets": datasets,
         "seed": seed,
         "device": suite.hardware.device,
         "cpus": suite.hardware.cpus,
         "gpus": suite.hardware.gpus,
-        "alone": task_spec.alone,
-        "source": source.digest(*targets),
-        "libraries": source.libraries(*targets),
-        "skip": f"the task needs {', '.join(missing)}, which the method does not claim" if missing else lack,
-    }
+        "alone": task.alone,
+        "source": source.digest(method.target, *code),
+        "libraries": source.libraries(method.target, *code),
+        "skip": f"the task needs {', '.join(missing)}, which the method does not claim" if missing else
+        setup.skip or lack,
+    }  # fmt: skip
+    select = (suite.tune.select if suite.tune else "") or posed.metrics[0]
+    # A run that was tuned is none that was not, whose parameters may be the same: what is stored tells of its budget.
+    tuning = [trial, trials, select if trials else "", suite.tune.seeds if trials and suite.tune else ()]
+    what = f", trial {trial}" if trial else f", best of {trials} trials" if trials else ""
     return Run(
         **known,
-        id=hashlib.sha256(json.dumps([known, hardware], sort_keys=True).encode()).hexdigest()[:12],
-        label=f"{method.label} on {task.label}, seed {seed}",
+        id=hashlib.sha256(json.dumps([known, hardware, tuning], sort_keys=True).encode()).hexdigest()[:12],
+        label=f"{setup.label}{what} on {posed.label}, seed {seed}",
         suite=suite.name,
-        method_version=method.version,
-        given=method_spec.family.given,
-        task_version=task.version,
-        task_source=source.digest(*posed),
+        method_version=catalog.owners["methods", method.name].version,
+        given=method.family.given,
+        task_version=catalog.owners["tasks", task.name].version,
+        task_source=source.digest(*code),
         costs=frozenset(name for name, metric in metrics.items() if metric.role == "cost"),
         units={name: metric.unit for name, metric in metrics.items()},
-        anchors=task.anchors,
+        variant=setup.variant,
+        origin=_origin(setup, trial, trials),
+        trials=trials,
+        trial=trial,
+        anchors=posed.anchors,
+        select=select if trial or trials else "",
+        fresh_seeds=suite.seeds if trial else (),
     )
+
+
+def _origin(setup: Setup, trial: int, trials: int) -> str:
+    if trial:
+        return "drawn for a trial"
+    if not trials:
+        return setup.origin
+    others = f"; others: {setup.origin}" if setup.origin != "default" else ""
+    return f"tuned with {trials} trial{'s' * (trials > 1)}{others}"

@@ -8,7 +8,7 @@ import importlib
 import json
 import logging
 import socket
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache, partial
@@ -17,17 +17,18 @@ from typing import Any
 
 import pluggy
 
-from harness import provenance, store
+from harness import provenance, schema, store
 from harness.backlog import Backlog, Stop
 from harness.catalog import Catalog
 from harness.errors import DeviceError
 from harness.executors import Ended, Event, Executor, Setting, Started
 from harness.leases import Leases
-from harness.ledger import Ledger
-from harness.plan import Run, plan, select
+from harness.ledger import Ledger, is_settled
+from harness.plan import Choose, Run, plan, select, undecided
 from harness.scoring import Value
 from harness.suite import Hardware, Suite
 from harness.text import one_line
+from harness.tuning import Chooser
 from harness.worker import Attempt, Outcome
 
 _log = logging.getLogger("bench")
@@ -73,11 +74,32 @@ class Job:
     executor: Executor
     ledger: Ledger
     retry: int
+    expand: Callable[[], list[Run]]  # what of the suite can be planned by now, as selected
+    tried: frozenset[str] = frozenset()  # runs that an earlier wave has had its go at
 
-    def waiting(self) -> list[Run]:
+    def left(self) -> list[Run]:
         """Return the runs that are not done: those never run, and those whose last attempt did not succeed."""
         self.ledger.refresh()
-        return [run for run in self.runs if self.ledger.last(run.id).status not in ("done", "skipped")]
+        return [run for run in self.runs if not is_settled(self.ledger.last(run.id).status, is_trial=run.trial > 0)]
+
+    def waiting(self) -> list[Run]:
+        """Return the runs to do now: those that are left, but what trials have chosen not while a trial waits."""
+        left = [run for run in self.left() if run.id not in self.tried]
+        return [run for run in left if not run.trials] if any(run.trial for run in left) else left
+
+
+def waves(job: Job) -> Iterator[Job]:
+    """Yield a job to be run; then, as long as there is more to do, the job as it is after that.
+
+    Where a suite tunes, the trials are the first wave, and the runs of the winners the second, planned by what is
+    stored then. The last job yielded holds all runs of the suite, and where it waits for none, there is nothing to do.
+    """
+    while True:
+        wave = frozenset(run.id for run in job.waiting())
+        yield job
+        if job.suite.tune is None or not wave:
+            return
+        job = dataclasses.replace(job, runs=job.expand(), tried=job.tried | wave)
 
 
 def prepare(suite: Suite, catalog: Catalog, options: Options) -> Job:
@@ -94,9 +116,18 @@ def prepare(suite: Suite, catalog: Catalog, options: Options) -> Job:
     lack = executor.lack
     if lack and asked:
         raise DeviceError(f"{lack}; give another {' or '.join('--' + key.replace('_', '-') for key in asked)}")
+    ledger = Ledger(folder)
+    expand = partial(_expand, suite, catalog, ledger, lack, options.selected)
+    return Job(suite, catalog, expand(), folder, executor, ledger, options.retry, expand)
+
+
+def _expand(suite: Suite, catalog: Catalog, ledger: Ledger, lack: str, selected: tuple[str, ...]) -> list[Run]:
     fingerprint = provenance.fingerprint(provenance.hardware())
-    runs = select(plan(suite, catalog, hardware=fingerprint, lack=lack), options.selected)
-    return Job(suite, catalog, runs, folder, executor, Ledger(folder), options.retry)
+    choose: Choose = undecided
+    if suite.tune is not None:
+        better = {name: metric.better for name, metric in catalog.metrics.items()}
+        choose = Chooser(ledger.folder, ledger, better)
+    return select(plan(suite, catalog, hardware=fingerprint, lack=lack, choose=choose), selected)
 
 
 def _resolved(hardware: Hardware) -> Hardware:
@@ -185,6 +216,11 @@ def _common(attempt: Attempt, outcome: Outcome) -> dict[str, Any]:
         "method": run.method,
         "method_params": json.dumps(run.method_params, sort_keys=True),
         "method_version": run.method_version,
+        "variant": json.dumps(run.variant, sort_keys=True),
+        "recipe": json.dumps(run.recipe, sort_keys=True),
+        "origin": run.origin,
+        "trials": run.trials,
+        "trial": run.trial,
         "task": run.task,
         "task_params": json.dumps(run.task_params, sort_keys=True),
         "task_version": run.task_version,
@@ -222,7 +258,7 @@ def _header(job: Job) -> dict[str, Any]:
     metrics = {name: job.catalog.find("metric", name) for name in names}
     hardware, environment = provenance.hardware(), provenance.environment()
     return {
-        "schema_version": store.SCHEMA_VERSION,
+        "schema_version": schema.SCHEMA_VERSION,
         "suite": job.suite.name,
         "title": job.suite.title,
         "description": job.suite.description,
@@ -232,16 +268,16 @@ def _header(job: Job) -> dict[str, Any]:
             name: {"better": m.better, "unit": m.unit, "role": m.role, "summary": m.summary, "worst": m.worst}
             for name, m in metrics.items()
         },
-        "primary": {
-            f"{run.task} {json.dumps(run.task_params, sort_keys=True)}": next(iter(run.metrics)) for run in job.runs
-        },
+        "primary": {_posed(run): next(iter(run.metrics)) for run in job.runs},
+        "select": {_posed(run): run.select for run in job.runs if run.select},
         "published": [number.plain() for number in job.suite.published],
         "field": list(job.suite.field),
-        "anchors": {
-            f"{run.task} {json.dumps(run.task_params, sort_keys=True)}": dataclasses.asdict(run.anchors)
-            for run in job.runs
-            if run.anchors
-        },
+        "anchors": {_posed(run): dataclasses.asdict(run.anchors) for run in job.runs if run.anchors},
         "hardware": {provenance.fingerprint(hardware): hardware},
         "environment": {provenance.fingerprint(environment): environment},
     }
+
+
+def _posed(run: Run) -> str:
+    """Return a task with its parameters, as headers name it."""
+    return f"{run.task} {json.dumps(run.task_params, sort_keys=True)}"

@@ -206,7 +206,7 @@ def score(run: Run, context: RunContext) -> None:
     _seed(context.seeds.init)
     metrics = {name: _resolve(target) for name, target in run.metrics.items()}
     needs = {name: _required(metric) for name, metric in metrics.items()}
-    params = dict(run.task_params)
+    params = {**run.task_params, **run.recipe}
     if run.reference_target:
         del params["reference"]  # which the context has
     task = _resolve(run.task_target)(**params)

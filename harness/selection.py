@@ -17,8 +17,8 @@ Facts = dict[str, list[str]]  # what is known of a run: key -> values as text
 class Selection:
     """A comma-separated list of `key=pattern`, all of which must match.
 
-    A key is `method`, `task`, `family` or a parameter's name, for whole runs also `seed` and `run`; a pattern is a
-    shell pattern, alternatives joined by "|". Numbers are compared as numbers.
+    A key is `method`, `task`, `family` or a parameter's name, for whole runs also `seed`, `trial` and `run`; a
+    pattern is a shell pattern, alternatives joined by "|". Numbers are compared as numbers.
     """
 
     terms: tuple[tuple[str, tuple[str, ...]], ...]

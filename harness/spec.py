@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal, Protocol
 
+from harness.space import Space
+
 JSON = None | bool | int | float | str | list["JSON"] | dict[str, "JSON"]
 
 
@@ -29,11 +31,27 @@ class Family:
 
 
 @dataclass(frozen=True)
+class Preset:
+    """Hyper-parameters that somebody has published for a method.
+
+    `params` are parameters of the method; `recipe` are parameters of the task that come along, as the task allows (see
+    `Task.recipe`). `source` says where they stand: the paper with its table, or the authors' file. Where there are some
+    for each of several tasks, each has a preset, and a suite says which task gets which.
+    """
+
+    name: str
+    source: str
+    params: Mapping[str, JSON] = field(default_factory=lambda: MappingProxyType({}))
+    recipe: Mapping[str, JSON] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True)
 class Method:
     """A named, referenced way to do what its family does.
 
     `target` is "module:attr" and names a function or class defined in that module; its keyword arguments,
-    less those that the family's tasks give, are the method's parameters.
+    less those that the family's tasks give, are the method's parameters. `presets` are sets of them that a suite may
+    ask for by name, `space` is what of them it may tune.
     """
 
     name: str
@@ -42,6 +60,8 @@ class Method:
     reference: str
     traits: frozenset[str] = frozenset()
     summary: str = ""
+    presets: tuple[Preset, ...] = ()
+    space: Space | None = None
 
 
 @dataclass(frozen=True)
@@ -80,6 +100,8 @@ class Task:
     `datasets` names the data sets that it reads; the context hands over no other.
     A method must claim every trait in `requires`, or the pairing is skipped with that reason. `anchors` are those of
     the primary metric, whatever the parameters; where they depend on these, the suite gives its own.
+    `recipe` names those of its parameters that a method may bring along, such as the learning rate: they are how the
+    problem is approached, and methods that differ in them still meet the same problem.
     `against` names the method of the family that every method is measured against in the same process, unless a
     suite's `reference` names another; it is empty for a task that measures each method by itself. A run of a task
     that is `alone` has the machine to itself, as a measurement of speed needs.
@@ -92,6 +114,7 @@ class Task:
     datasets: tuple[str, ...] = ()
     reference: str = ""
     requires: frozenset[str] = frozenset()
+    recipe: frozenset[str] = frozenset()
     summary: str = ""
     against: str = ""
     alone: bool = False

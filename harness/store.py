@@ -15,7 +15,6 @@ import os
 import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,49 +24,8 @@ import pyarrow.parquet as pq
 
 from harness import journal
 from harness.errors import ResultsError
-from harness.journal import Contents, Journal
-
-SCHEMA_VERSION = 1
-
-_TEXT = pa.string()
-SCHEMA = pa.schema(
-    [
-        ("suite", _TEXT),
-        ("run", _TEXT),  # the run's id
-        ("family", _TEXT),
-        ("method", _TEXT),
-        ("method_params", _TEXT),  # JSON, keys sorted, defaults included
-        ("method_version", _TEXT),  # of the distribution that ships it
-        ("task", _TEXT),
-        ("task_params", _TEXT),
-        ("task_version", _TEXT),
-        ("seed", pa.int64()),
-        ("split", _TEXT),  # null, as all up to unit, where a run ended before it measured anything
-        ("step", pa.int64()),
-        ("metric", _TEXT),
-        ("value", pa.float64()),
-        ("unit", _TEXT),
-        ("status", _TEXT),  # see harness.worker.Outcome
-        ("reason", _TEXT),
-        ("attempt", pa.int64()),
-        ("started_at", pa.timestamp("us", tz="UTC")),
-        ("seconds", pa.float64()),  # wall time of the whole run
-        ("device", _TEXT),
-        ("hardware", _TEXT),  # digest; in full in the file's metadata
-        ("environment", _TEXT),  # likewise
-        ("source", _TEXT),  # digest of the code of method, task, metrics and data sets
-        ("task_source", _TEXT),  # likewise without the method
-        ("libraries", _TEXT),  # JSON: the versions of those that this code imports
-        ("data", _TEXT),  # name:digest of each data set read
-        ("host", _TEXT),
-        ("session", _TEXT),
-        ("schema_version", pa.int64()),
-    ]
-)
-# Without these a row cannot be told from others.
-KEY_COLUMNS = ("suite", "run", "method", "method_params", "task", "task_params", "seed", "status", "attempt", "session",
-               "started_at")  # fmt: skip
-VALUE_COLUMNS = ("split", "step", "metric", "value", "unit")
+from harness.journal import Journal
+from harness.schema import SCHEMA, SCHEMA_VERSION, as_rows, as_table, difference, is_readable, lacking, upgraded
 
 JOURNAL, LOGS, REPORT, LEASES, CHECKPOINTS = "_journal", "_logs", "_report", "_leases", "_checkpoints"
 
@@ -151,7 +109,7 @@ def read(folder: Path) -> Stored:
         headers |= file.headers
     for session, found in contents.items():
         if session not in headers:
-            table, strange = as_table(found, folder / JOURNAL / f"{session}{journal.SUFFIX}")
+            table, strange = as_table(found.records, folder / JOURNAL / f"{session}{journal.SUFFIX}")
             tables.append(table)
             damages += [*found.damages, *strange]
             headers[session] = found.header
@@ -224,12 +182,12 @@ def read_file(path: Path) -> File:
     """Read a Parquet file. Raises ResultsError where any of it is damaged, or it is not what this program writes."""
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
-            schema, metadata = file.schema_arrow, file.schema_arrow.metadata or {}
+            found, metadata = file.schema_arrow, file.schema_arrow.metadata or {}
             if b"bench" not in metadata:
                 raise ResultsError(f"{path}: not written by bench: its metadata has no key 'bench'; move it away")
-            if not schema.equals(SCHEMA):
-                raise ResultsError(f"{path}: its columns are not those of a results file{_difference(schema)}")
-            headers, rows = json.loads(metadata[b"bench"]), file.read().replace_schema_metadata()
+            if not is_readable(found):
+                raise ResultsError(f"{path}: its columns are not those of a results file{difference(found)}")
+            headers, rows = json.loads(metadata[b"bench"]), upgraded(file.read().replace_schema_metadata())
     except FileNotFoundError:
         raise
     except (OSError, ValueError, RecursionError, pa.ArrowException) as error:
@@ -247,21 +205,7 @@ def _fault(headers: Any, rows: pa.Table) -> str:
         return "its headers are no mappings"
     if rows.num_rows and not headers:
         return "it has no header"
-    return _lacking(rows)
-
-
-def _lacking(rows: pa.Table) -> str:
-    return next((f"a row lacks '{name}'" for name in KEY_COLUMNS if rows[name].null_count), "")
-
-
-def _difference(schema: pa.Schema) -> str:
-    for field in schema:
-        if field.name not in SCHEMA.names:
-            return f": '{field.name}' is not one"
-        if field.type != SCHEMA.field(field.name).type:
-            return f": '{field.name}' is {field.type}, not {SCHEMA.field(field.name).type}"
-    missing = [name for name in SCHEMA.names if name not in schema.names]
-    return f": '{missing[0]}' is missing" if missing else ": their order differs"
+    return lacking(rows)
 
 
 def write_file(path: Path, rows: pa.Table, headers: Mapping[str, Mapping[str, Any]]) -> None:
@@ -275,39 +219,6 @@ def write_file(path: Path, rows: pa.Table, headers: Mapping[str, Mapping[str, An
     journal.sync(path.parent)
 
 
-def as_rows(record: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the rows of a journal's record."""
-    common = dict(record["common"])
-    common["started_at"] = datetime.fromisoformat(common["started_at"])
-    values = record["values"] or [dict.fromkeys(VALUE_COLUMNS)]
-    return [{**common, **value} for value in values]
-
-
-def as_table(contents: Contents, path: Path) -> tuple[pa.Table, list[str]]:
-    """Return the rows of a journal, and a description of each record that, though undamaged, no session has written."""
-    try:
-        return _table(contents.records), []
-    except ValueError:
-        tables, strange = [SCHEMA.empty_table()], list[str]()
-    for record in contents.records:
-        try:
-            tables.append(_table([record]))
-        except ValueError as error:
-            strange.append(f"{path}: a record is not as this version of bench writes it: {error}")
-    return pa.concat_tables(tables), strange
-
-
-def _table(records: Iterable[Mapping[str, Any]]) -> pa.Table:
-    """Return the rows of records of a journal. Raises ValueError where one is not as a session writes it."""
-    try:
-        table = pa.Table.from_pylist([row for record in records for row in as_rows(record)], schema=SCHEMA)
-    except (KeyError, TypeError, ValueError, OverflowError, pa.ArrowException) as error:
-        raise ValueError(f"{type(error).__name__}: {error}") from error
-    if lacking := _lacking(table):
-        raise ValueError(lacking)
-    return table
-
-
 def _publish(folder: Path, path: Path) -> Path | None:
     """Turn a journal into a Parquet file. One with damaged or strange lines is kept under another name."""
     target = folder / f"{path.stem}.parquet"
@@ -315,7 +226,7 @@ def _publish(folder: Path, path: Path) -> Path | None:
         contents = journal.read(path)
     except FileNotFoundError:  # another machine took the session for dead, and published it
         return None
-    rows, strange = as_table(contents, path)
+    rows, strange = as_table(contents.records, path)
     if rows.num_rows and not target.exists():
         try:
             write_file(target, rows, {path.stem: contents.header})

@@ -18,7 +18,15 @@ One file, no include, no inheritance, no interpolation:
       - s4
       - method: s4d
         grid: {init: [legs, lin]}         # every combination of these
+        preset: lra-image                 # published hyper-parameters, see `bench show s4d`; or, for each task its own,
+                                          # {digits: lra-image}: tasks that are not named get the defaults
+        recipe: {lr: 0.001}               # parameters of the tasks that the method brings along
+        origin: a search of our own       # where the parameters that are given here come from
     field: [s4, "method=s4d,init=legs"]   # what ranks over tasks refer to, so that nobody who joins moves them
+    tune:                                 # instead of the defaults, for methods that declare a space:
+      trials: 16                          # so many points of it, each run once for each of the seeds below,
+      select: accuracy                    # the best by this metric on validation data (else by the task's first)
+      seeds: [1000000]                    # is run on the suite's own seeds, which these are not
     claims: []                            # see harness.claims
 
 Published numbers may stand beside the measured ones: see `harness.published`.
@@ -42,6 +50,7 @@ from harness.text import NAME_RULE, is_name
 
 Device = Literal["cpu", "cuda", "auto"]
 DEVICES: tuple[Device, ...] = ("cpu", "cuda", "auto")
+TRIAL_SEED = 1_000_000  # of trials, where a suite says nothing: one that a suite would hardly take for itself
 
 
 @dataclass(frozen=True)
@@ -63,9 +72,21 @@ class Entry:
     place: Place
     params: dict[str, JSON] = field(default_factory=dict)
     grid: dict[str, list[JSON]] = field(default_factory=dict)
-    metrics: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = ()  # this and the next two of a task
     reference: Entry | None = None  # a method, of a task that measures against one
     anchors: Anchors | None = None
+    presets: dict[str, str] = field(default_factory=dict)  # task -> preset, "" for all; this and the next of a method
+    recipe: dict[str, JSON] = field(default_factory=dict)
+    origin: str = ""
+
+
+@dataclass(frozen=True)
+class Tune:
+    """How a suite tunes: so many trials of every method, the best by `select` on validation data."""
+
+    trials: int
+    select: str  # a metric; empty for the one by which the task ranks
+    seeds: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -83,12 +104,14 @@ class Suite:
     methods: tuple[Entry, ...]
     published: tuple[Published, ...]
     field: tuple[str, ...]  # expressions that choose the methods which ranks refer to; empty for all
+    tune: Tune | None
     claims: tuple[Claim, ...]
     document: Document
 
 
 _RUN_KEYS = ("title", "description", "hardware", "time_limit", "pack", "seeds", "tasks", "methods")
-_KEYS = (*_RUN_KEYS, "field", "claims", "published")
+_KEYS = (*_RUN_KEYS, "field", "tune", "claims", "published")
+_ENTRY_KEYS = {"task": ("metrics", "reference", "anchors"), "method": ("preset", "recipe", "origin")}
 
 
 def read_suite(path: Path) -> Suite:
@@ -101,6 +124,7 @@ def read_suite(path: Path) -> Suite:
     for key in ("tasks", "methods"):
         if not top.get(key):
             raise source.error(f"a suite needs '{key}': a list of at least one", key)
+    seeds = _seeds(source, top.get("seeds", [0]), "seeds")
     return Suite(
         name=name,
         title=_text(source, top, "title") or name,
@@ -108,9 +132,10 @@ def read_suite(path: Path) -> Suite:
         hardware=_hardware(source, top.get("hardware", {})),
         time_limit=_quantity(source, top, units.duration, "time_limit"),
         pack=_count(source, top, "pack", default=1),
-        seeds=_seeds(source, top.get("seeds", [0])),
+        seeds=seeds,
         tasks=_entries(source, "task", top["tasks"]),
         methods=_entries(source, "method", top["methods"]),
+        tune=_tune(source, top["tune"], seeds) if "tune" in top else None,
         published=published.read(source, top.get("published", [])),
         field=_field(source, top.get("field", [])),
         claims=read_claims(source, top.get("claims", [])),
@@ -127,10 +152,10 @@ def suite_name(path: Path) -> str:
     return path.stem
 
 
-def _text(source: Document, top: dict[str, Any], key: str) -> str:
-    value = top.get(key, "")
+def _text(source: Document, given: dict[str, Any], key: str, *place: str | int) -> str:
+    value = given.get(key, "")
     if not isinstance(value, str):
-        raise source.error(f"'{key}' has to be text, not {describe(value)}", key)
+        raise source.error(f"'{key}' has to be text, not {describe(value)}", *place, key)
     return value.strip()
 
 
@@ -174,17 +199,29 @@ def _quantity(source: Document, given: dict[str, Any], read: Callable[[object], 
     return quantity
 
 
-def _seeds(source: Document, part: Any) -> tuple[int, ...]:
+def _seeds(source: Document, part: Any, *place: str) -> tuple[int, ...]:
     if not isinstance(part, list) or not part:
         raise source.error(
-            f"'seeds' has to be a list of whole numbers, such as [0, 1, 2], not {describe(part)}", "seeds"
+            f"'seeds' has to be a list of whole numbers, such as [0, 1, 2], not {describe(part)}", *place
         )
     for i, seed in enumerate(part):
         if type(seed) is not int or not 0 <= seed < 2**63:
-            raise source.error(f"a seed has to be a whole number from 0 to 2^63 - 1, not {describe(seed)}", "seeds", i)
+            raise source.error(f"a seed has to be a whole number from 0 to 2^63 - 1, not {describe(seed)}", *place, i)
         if seed in part[:i]:
-            raise source.error(f"the seed {seed} is given twice", "seeds", i)
+            raise source.error(f"the seed {seed} is given twice", *place, i)
     return tuple(part)
+
+
+def _tune(source: Document, part: Any, fresh: tuple[int, ...]) -> Tune:
+    given = source.mapping(part, ("trials", "select", "seeds"), "tune")
+    if "trials" not in given:
+        raise source.error("'tune' needs 'trials': how many each method gets", "tune")
+    seeds = _seeds(source, given.get("seeds", [TRIAL_SEED]), "tune", "seeds")
+    for i, seed in enumerate(seeds):
+        if seed in fresh:
+            where = ("tune", "seeds", i) if "seeds" in given else ("seeds", fresh.index(seed))
+            raise source.error(f"the seed {seed} is for trials; the suite's own have to be fresh ones", *where)
+    return Tune(_count(source, given, "trials", "tune", default=1), _text(source, given, "select", "tune"), seeds)
 
 
 def _entries(source: Document, kind: str, part: Any) -> tuple[Entry, ...]:
@@ -196,11 +233,14 @@ def _entries(source: Document, kind: str, part: Any) -> tuple[Entry, ...]:
 def _entry(source: Document, kind: str, item: Any, place: Place) -> Entry:
     if isinstance(item, str):
         return Entry(item, place)
-    keys = (kind, "params", "grid", *(("metrics", "reference", "anchors") if kind == "task" else ()))
+    keys = (kind, "params", "grid", *_ENTRY_KEYS[kind])
     given = source.mapping(item, keys, *place)
     if not isinstance(given.get(kind), str):
         raise source.error(f"this entry needs '{kind}': the name of a {kind}", *place)
-    params = _mapping(source, given, "params", place)
+    params, recipe = (_mapping(source, given, key, place) for key in ("params", "recipe"))
+    presets, origin = _presets(source, given.get("preset", {}), place), _text(source, given, "origin", *place)
+    if presets and origin:
+        raise source.error("a preset says itself where it comes from; leave 'origin' out", *place, "origin")
     grid = _mapping(source, given, "grid", place)
     for key, values in grid.items():
         if not isinstance(values, list) or not values:
@@ -210,13 +250,16 @@ def _entry(source: Document, kind: str, item: Any, place: Place) -> Entry:
         if key in params:
             raise source.error(f"'{key}' is given both in 'params' and in 'grid'", *place, "grid", key)
     return Entry(
-        given[kind],
-        (*place, kind),
-        params,
-        grid,
-        _metrics(source, given, place),
-        _reference(source, given, (*place, "reference")),
-        _anchors(source, given, place),
+        name=given[kind],
+        place=(*place, kind),
+        params=params,
+        grid=grid,
+        metrics=_metrics(source, given, place),
+        reference=_reference(source, given, (*place, "reference")),
+        anchors=_anchors(source, given, place),
+        presets=presets,
+        recipe=recipe,
+        origin=origin,
     )
 
 
@@ -241,6 +284,15 @@ def _field(source: Document, part: Any) -> tuple[str, ...]:
         except ValueError as error:
             raise source.error(f"'field' names methods: {error}", "field", i) from None
     return tuple(part)
+
+
+def _presets(source: Document, part: Any, place: Place) -> dict[str, str]:
+    if isinstance(part, str):
+        return {"": part}
+    if not isinstance(part, dict) or not all(isinstance(name, str) for name in part.values()):
+        message = f"'preset' has to be a name, or a mapping of tasks to names, not {describe(part)}"
+        raise source.error(message, *place, "preset")
+    return part
 
 
 def _mapping(source: Document, given: dict[str, Any], key: str, place: Place) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from harness import journal, logs, store
+from harness import journal, logs, schema, store
 from harness.errors import ResultsError
 from harness.store import File
 
@@ -156,7 +156,7 @@ def _merge(target: Path, source: Path, theirs: store.Stored) -> str:
     known = _headers(store.read_files(source)[0])
     known |= {path.stem: journal.read(path).header for path in store.journals(source)}
     headers = {session: known.get(session, {}) for session in sorted({row["session"] for row in new})}
-    path = _write(target, pa.Table.from_pylist(new, schema=store.SCHEMA), headers)
+    path = _write(target, pa.Table.from_pylist(new, schema=schema.SCHEMA), headers)
     left_out = len({(row["run"], row["attempt"]) for row in rows}) - len(numbers)
     added = f"{len(numbers)} attempt" + "s" * (len(numbers) != 1)
     return f"{path}: {added} added; {left_out} left out, since {target} has them or has done their runs"

@@ -5,6 +5,7 @@ import math
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 from click.testing import CliRunner
 
@@ -57,6 +58,8 @@ CLAIMS = {
     "who-knows": (BEATS % (6, ""), "INCONCLUSIVE"),
     "fails-more": (BEATS % (7, ""), "INVALID"),
     "fails-once": (BEATS % (8, ""), "INVALID"),
+    "fails-on-every-split": (
+        "beats: {a: 'offset=9', b: 'offset=0', by: 1, tasks: 'count=24', split: far}", "INVALID"),
     "never-run": (BEATS % (12, ""), "INCONCLUSIVE"),
     "weak-rival": (BEATS % (1, ", published: 0.5"), "INVALID"),
     "over-tasks": ("beats: {a: 'offset=1', b: 'offset=0', by: 0.25, tasks: ['count=3|6']}", "REPRODUCED"),
@@ -120,21 +123,30 @@ def write_results(folder, text, anchors=True):
         "primary": {f"guess {params}": "distance" for params in tasks.values()},
         "anchors": {f"guess {params}": ANCHORS for params in tasks.values()} if anchors else {},
     }  # fmt: skip
-    session = store.open_session(folder, header)
-    for offset in range(10):
-        for count, params in list(tasks.items())[: {0: 4, 1: 2, 9: 4}.get(offset, 1)]:
-            for seed in range(5):
-                values = measured(offset, count, seed)
-                common = {
-                    "suite": "s", "run": f"{offset}-{count}-{seed}", "family": "toy", "method": "shift",
-                    "method_params": json.dumps({"offset": float(offset)}), "method_version": "1", "task": "guess",
-                    "task_params": params, "task_version": "1", "seed": seed, "reason": "", "attempt": 1,
-                    "status": "failed" if values is None else "done", "seconds": 2.0, "device": "cpu",
-                    "started_at": "2026-01-02T03:04:05.000006+00:00", "hardware": "h", "environment": "e",
-                    "source": "c", "task_source": "t", "libraries": "{}", "data": "", "host": "here",
-                }  # fmt: skip
-                session.append(common, values or [])
-    session.close()
+    rows = [
+        row
+        for offset in range(10)
+        for count, params in list(tasks.items())[: {0: 4, 1: 2, 9: 4}.get(offset, 1)]
+        for seed in range(5)
+        for row in store.as_rows(attempt(offset, count, seed, params))
+    ]
+    folder.mkdir(parents=True, exist_ok=True)
+    store.write_file(folder / "one.parquet", pa.Table.from_pylist(rows, store.SCHEMA), {"one": header})
+
+
+def attempt(offset, count, seed, params):
+    """Return what a session stores of a run."""
+    values = measured(offset, count, seed)
+    common = {
+        "suite": "s", "run": f"{offset}-{count}-{seed}", "family": "toy", "method": "shift",
+        "method_params": json.dumps({"offset": float(offset)}), "method_version": "1", "task": "guess",
+        "task_params": params, "task_version": "1", "seed": seed, "reason": "", "attempt": 1,
+        "status": "failed" if values is None else "done", "seconds": 2.0, "device": "cpu",
+        "started_at": "2026-01-02T03:04:05.000006+00:00", "hardware": "h", "environment": "e",
+        "source": "c", "task_source": "t", "libraries": "{}", "data": "", "host": "here", "session": "one",
+        "schema_version": 1,
+    }  # fmt: skip
+    return {"common": common, "values": values}
 
 
 @pytest.fixture(scope="module")
@@ -148,9 +160,12 @@ def told(tmp_path_factory, toy_folder):
 
 
 @pytest.fixture(scope="module")
-def judged(told):
-    found = told("claims", "s.yaml", "--json")
-    assert found.returncode == 0, found.stderr
+def judged(told, toy_folder):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(toy_folder))
+        arguments = ["claims", str(told.folder / "s.yaml"), "--results", str(told.folder / "results"), "--json"]
+        found = CliRunner().invoke(main, arguments, catch_exceptions=False)
+    assert found.exit_code == 0, found.stderr
     return {one["claim"]: one for one in json.loads(found.stdout)}
 
 
@@ -203,9 +218,9 @@ def test_inconclusive_says_how_many_seeds_it_needs(judged):
     assert judged["by-the-claimed"]["seeds_needed"] is None
 
 
-def test_ledger_for_people(program, told):
-    found = program("claims", str(told.folder / "s.yaml"), "--results", str(told.folder / "results"))
-    assert found.exit_code == 0, found.stderr
+def test_ledger_for_people(told):
+    found = told("claims", "s.yaml")
+    assert found.returncode == 0, found.stderr
     lines = {line.split()[0]: line for line in found.stdout.splitlines() if line.strip()}
     assert "REPRODUCED-SMALLER" in found.stdout
     assert "It is so. (Nobody 2026)" in lines["by-less:"]
@@ -236,6 +251,24 @@ def test_suite_without_claims(program, began):
     began(Path("results/s"), "a", primary={"t {}": "distance"}, metrics=METRICS)
     found = program("claims", "s.yaml")
     assert (found.exit_code, found.stdout) == (0, "no claims; a suite makes them under 'claims'\n")
+
+
+def test_results_that_the_suite_means_no_more_do_not_count(program):
+    """Stored by older code, which lacked a parameter, they count; with another value of one that both have, not."""
+    text = suite_of({"c": BEATS % (1, "")}).replace("task: guess", "task: guess\n    params: {target: 0}")
+    write("s.yaml", text)
+    write_results(Path("results/s"), text)
+    assert json.loads(program("claims", "s.yaml", "--json").stdout)[0]["verdict"] == "REPRODUCED"
+    write("s.yaml", text.replace("target: 0", "target: 1"))
+    assert json.loads(program("claims", "s.yaml", "--json").stdout)[0]["reason"] == "nothing is stored"
+    stored = store.read(Path("results/s"))
+    rows = stored.rows.to_pandas()
+    rows["task_params"] = [json.dumps({"count": json.loads(text)["count"]}) for text in rows["task_params"]]
+    older = [{**header, "primary": {params: "distance" for params in "guess " + rows["task_params"].unique()}}
+             for header in stored.headers]  # fmt: skip
+    write("s.yaml", text)
+    store.write_file(Path("results/s/one.parquet"), pa.Table.from_pandas(rows, store.SCHEMA), {"s": older[0]})
+    assert json.loads(program("claims", "s.yaml", "--json").stdout)[0]["verdict"] == "REPRODUCED"
 
 
 def test_plan_says_what_can_be_told_and_what_it_costs(program, told):
@@ -380,6 +413,22 @@ def test_anchors_that_mean_nothing(program, anchors, message):
 def test_compare_refuses(program, told, arguments, message):
     found = program(*arguments, "--suite", str(told.folder / "results" / "s"))
     assert (found.exit_code, message in found.stderr) == (2, True), found.stderr
+
+
+def test_claims_of_which_nothing_is_stored_yet_are_inconclusive(program):
+    write("s.yaml", suite_of({"c": BEATS % (1, "")}))
+    store.open_session(Path("results/s"), {}).close()
+    found = program("claims", "s.yaml", "--json")
+    (told,) = json.loads(found.stdout)
+    assert (told["verdict"], told["reason"], told["n"]) == ("INCONCLUSIVE", "nothing is stored", 0)
+
+
+def test_damaged_results_are_named(program):
+    write("s.yaml", suite_of({"c": BEATS % (1, "")}))
+    write_results(Path("results/s"), "")
+    write("results/s/two.parquet", "not one")
+    found = program("claims", "s.yaml")
+    assert (found.exit_code, "two.parquet: damaged" in found.stderr, "REPRODUCED" in found.stdout) == (0, True, True)
 
 
 def test_claims_of_what_is_not_stored(program):

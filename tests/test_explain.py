@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pytest
 
-from harness import store
+from harness import schema, store
 from harness.testing import Bench, install_plugin
 
 MANIFEST = """
@@ -300,7 +300,7 @@ def test_other_machine_and_other_device(toy: Bench):
         row | {"run": row["run"][::-1], "hardware": "f" * 12, **({"device": "cuda"} if row["run"] in shift else {})}
         for row in rows
     ]
-    store.write_file(path, pa.Table.from_pylist(foreign, schema=store.SCHEMA), file.headers)
+    store.write_file(path, pa.Table.from_pylist(foreign, schema=schema.SCHEMA), file.headers)
     found, _ = explained(toy)
     assert found == {
         "shift on guess, seed 0": "changed since run R: the machine, device cuda -> cpu",

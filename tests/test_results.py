@@ -8,8 +8,8 @@ import pytest
 
 from harness.report import sections, tables
 from harness.results import Results
+from harness.schema import SCHEMA
 from harness.stats.across import Scope
-from harness.store import SCHEMA
 
 METRICS = {
     "accuracy": {"better": "higher", "unit": "", "role": "quality", "summary": "", "worst": 0.0},
@@ -33,6 +33,8 @@ def run(method="m", values=None, *, seed=0, task="t", params=None, task_params=N
         "started_at": pd.Timestamp("2026-01-01", tz="UTC") + pd.Timedelta(minutes=next(minutes)), "environment": "e",
         "source": "source", "task_source": "task",
         "libraries": "{}", "data": "d:1", "host": "here", "session": "s1", "schema_version": 1,
+        "variant": json.dumps(params or {}, sort_keys=True), "recipe": "{}", "origin": "default", "trials": 0,
+        "trial": 0,
     } | columns  # fmt: skip
     ends = [(key if isinstance(key, tuple) else ("test", key), value) for key, value in (values or {}).items()]
     rows = [{"split": split, "step": 9, "metric": m, "value": value, "unit": ""} for (split, m), value in ends]

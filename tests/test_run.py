@@ -7,7 +7,7 @@ import zlib
 import pandas as pd
 import pyarrow.parquet as pq
 
-from harness.store import SCHEMA, VALUE_COLUMNS
+from harness.schema import SCHEMA, VALUE_COLUMNS
 from harness.testing import Bench, install_plugin
 
 
@@ -67,7 +67,7 @@ def test_hooks_observe_and_sections_report(toy: Bench, suite):
     done = toy("run", suite, "--select", "seed=0,method=noise")
     assert done.stderr == "observed start of noise\nobserved done of noise with 2 rows\n"
     report = (toy.folder / "results" / "s" / "_report" / "report.md").read_text()
-    assert "| 1 | noise | " in report
+    assert "| 1 | **noise** | " in report
     assert "## Toy section\n\n1 runs.\n" in report
     assert toy("report", "results/s").stdout == toy("report", suite).stdout
 

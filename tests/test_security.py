@@ -304,7 +304,7 @@ def test_facts_are_fit_to_show():
     facts = [
         {"kind": "suite", "name": "s", "title": f"a{TITLE}", "description": f"two\nlines\r{TITLE}"},
         {"kind": "run", "id": "x", "method": "m", "method_params": {"a": f"{TITLE}\n  forged"}, "task": "t",
-         "task_params": {}, "seed": 0, "skip": f"no{TITLE}\nway"},
+         "task_params": {}, "recipe": {}, "origin": f"by{TITLE}", "trial": 0, "seed": 0, "skip": f"no{TITLE}\nway"},
     ]  # fmt: skip
     text = describe.as_text(facts)
     assert text.splitlines() == [
@@ -312,7 +312,7 @@ def test_facts_are_fit_to_show():
         "  title: a]0;owned",
         "  description: two",
         "    lines]0;owned",
-        "  x  m a=]0;owned forged | t | seed 0 | skip: no]0;owned way",
+        "  x  m a=]0;owned forged | t | seed 0 | by]0;owned | skip: no]0;owned way",
     ]
 
 
@@ -337,6 +337,7 @@ def stored(**columns):
         hardware={"h": {"cpu": row.get("cpu", ""), "cores": 1, "memory_gib": 1, "gpus": []}},
         counts=lambda: {row["status"]: 1},
         leaderboards=lambda: [],
+        published=(),
     )
 
 

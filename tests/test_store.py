@@ -14,11 +14,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from harness import journal, store, upkeep
+from harness import journal, schema, store, upkeep
 from harness.errors import ResultsError
 from harness.journal import machine
 from harness.ledger import Ledger
-from harness.store import SCHEMA, open_session, publish_abandoned, read
+from harness.schema import SCHEMA
+from harness.store import open_session, publish_abandoned, read
 
 HEADER = {"suite": "s", "metrics": {"mse": {"better": "lower"}}}
 HEADER_READ = HEADER | {"machine": machine()}
@@ -101,7 +102,7 @@ def test_close_leaves_one_parquet_file_with_the_header(folder):
     assert read(folder).headers == [HEADER_READ]
     a, b = read(folder).rows.to_pylist()
     assert (a["run"], a["value"], a["step"], a["started_at"].microsecond) == ("a", 0.25, 2, 6)
-    assert a["schema_version"] == store.SCHEMA_VERSION
+    assert a["schema_version"] == schema.SCHEMA_VERSION
     assert (b["run"], b["reason"], b["split"], b["value"], b["step"]) == ("b", "no luck", None, None, None)
 
 
@@ -436,7 +437,7 @@ def test_link_that_leads_nowhere_is_no_file(folder, dead):
 
 def write(folder, name, *sessions):
     """Write a file with one run in each session, named as the session."""
-    rows = [row for session in sessions for row in store.as_rows({"common": whole(session), "values": [VALUE]})]
+    rows = [row for session in sessions for row in schema.as_rows({"common": whole(session), "values": [VALUE]})]
     store.write_file(folder / name, pa.Table.from_pylist(rows, schema=SCHEMA), {session: {} for session in sessions})
 
 
@@ -469,11 +470,28 @@ def test_session_that_stands_in_several_files_counts_once(folder, contents):
 
 def test_file_of_the_first_version_holds_one_header(folder):
     folder.mkdir(parents=True)
-    rows = store.as_rows({"common": whole("a"), "values": [VALUE]})
+    rows = schema.as_rows({"common": whole("a"), "values": [VALUE]})
     table = pa.Table.from_pylist(rows, schema=SCHEMA.with_metadata({"bench": '{"schema_version": 1, "title": "old"}'}))
     pq.write_table(table, folder / "a.parquet")
     assert runs_in(folder) == ["a"]
     assert read(folder).headers == [{"schema_version": 1, "title": "old"}]
+
+
+def test_file_and_journal_of_version_1_know_no_tuning(folder, dead):
+    folder.mkdir(parents=True)
+    rows = schema.as_rows({"common": whole("a"), "values": [VALUE]})
+    new = {"variant", "recipe", "origin", "trials", "trial"}
+    old = pa.schema([field for field in SCHEMA if field.name not in new])
+    table = pa.Table.from_pylist([{k: v for k, v in row.items() if k not in new} for row in rows], schema=old)
+    pq.write_table(table.replace_schema_metadata({"bench": '{"a": {}}'}), folder / "a.parquet")
+    dead("b")
+    found = read(folder)
+    assert (found.damages, found.rows.schema.equals(SCHEMA)) == ([], True)
+    for row in found.rows.to_pylist():
+        assert row["variant"] == row["method_params"]
+        assert (row["recipe"], row["origin"], row["trials"], row["trial"]) == ("{}", None, 0, 0)
+    upkeep.compact(folder)
+    assert sorted(read(folder).rows["run"].to_pylist()) == ["a", "b"]
 
 
 class Bomb:
@@ -483,7 +501,7 @@ class Bomb:
 
 def table_of(session="a", **columns):
     """Return a table of one row as this program writes it, with these columns instead of its own."""
-    rows = store.as_rows({"common": whole(session), "values": [VALUE]})
+    rows = schema.as_rows({"common": whole(session), "values": [VALUE]})
     table = pa.Table.from_pylist(rows, schema=SCHEMA)
     for name, column in columns.items():
         table = table.set_column(table.column_names.index(name), name, column)

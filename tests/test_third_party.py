@@ -62,12 +62,14 @@ def test_run_and_ranked(stranger: Bench):
 
 def test_conformance_checks_apply_to_it(installed):
     program = """
+import contextlib, unittest
 from harness.testing import conformance_cases
 cases = conformance_cases("sequence-mixer", "bench-thirdparty")
 names = {case.name for case in cases}
 assert {"causal", "linear", "shape"} <= names and not {"bidirectional", "stepwise"} & names, names
 for case in cases:
-    case.check()
+    with contextlib.suppress(unittest.SkipTest):  # what this machine cannot check
+        case.check()
 """
     done = subprocess.run(
         [sys.executable, "-c", program], env={"PYTHONPATH": str(installed)}, capture_output=True, text=True, check=False

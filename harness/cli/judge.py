@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.program import RESULTS, console, suite_path, warn
+from harness.cli.program import RESULTS, console, results_folder, suite_path, warn
+from harness.cli.stored import stored_results
 
 if TYPE_CHECKING:
     from harness.results import Results
-    from harness.suite import Suite
 
 
 @click.command()
@@ -27,8 +27,7 @@ def claims(suite_or_folder: str, results: str, as_json: bool) -> None:
     """
     from harness.report import ledger
 
-    suite, found = _stored(suite_or_folder, results)
-    judgements = found.ledger(suite.claims if suite else None)
+    judgements = _found(suite_or_folder, results).ledger()
     if as_json:
         click.echo(json.dumps([ledger.ledger_facts(one) for one in judgements], indent=2))
     elif judgements:
@@ -79,25 +78,15 @@ def compare(a: str, b: str, suite_or_folder: str, results: str, tasks: tuple[str
     """
     from harness.report import ledger
 
-    _, found = _stored(suite_or_folder, results)
-    for comparison in found.compare(a, b, tasks, margin):
+    for comparison in _found(suite_or_folder, results).compare(a, b, tasks, margin):
         ledger.print_comparison(console(), comparison)
 
 
-def _stored(suite_or_folder: str, results: str) -> tuple[Suite | None, Results]:
-    """Return what is stored of a suite, and the suite, which a results folder alone does not tell."""
-    from harness import outlook
+def _found(suite_or_folder: str, results: str) -> Results:
+    """Return what is stored, having told what of it is damaged."""
     from harness.catalog import load_catalog
-    from harness.results import Results
-    from harness.suite import read_suite
 
-    folder = Path(suite_or_folder)
-    if folder.is_dir():
-        suite, found = None, Results.load(folder)
-    else:
-        catalog = load_catalog()
-        suite = read_suite(suite_path(suite_or_folder, catalog))
-        found = outlook.stored(Path(results) / suite.name, outlook.planned(suite, catalog))
+    found = stored_results(suite_or_folder, results_folder(suite_or_folder, results), load_catalog())
     for damage in found.damages:
         warn(f"{damage}; what it holds is left out")
-    return suite, found
+    return found

@@ -70,7 +70,8 @@ def run(suite: str, results: str, dry_run: bool, explain: bool, **given: Any) ->
     if dry_run or explain:
         _print_plan(job, explain)
         return
-    _run(job)
+    for wave in runner.waves(job):
+        _run(job := wave)
     sys.exit(1 if _print_outcome(job) else 0)
 
 
@@ -84,6 +85,8 @@ def _print_plan(job: Job, explain: bool) -> None:
         reason = f": {because.of(one)}" if because else ""
         click.echo(f"{one.id}  {one_line(state):8}  {one_line(one.label + reason)}")
     click.echo(f"{len(job.runs)} runs, {len(waiting)} to run, {job.executor.jobs} at a time")
+    if any(run.trial for run in waiting):
+        click.echo("then the best of the trials on the suite's seeds")
 
 
 def _run(job: Job) -> None:
@@ -96,7 +99,7 @@ def _run(job: Job) -> None:
         warn(f"{damage}; what it holds does not count as done")
     with _heeding(stop), Display(console(), waiting, job.executor.jobs, len(job.runs)) as display:
         runner.run(job, display.observe, stop)
-    left: list[Run] = job.waiting() if stop.is_requested else []
+    left: list[Run] = job.left() if stop.is_requested else []
     if left:
         done = len(job.runs) - len(left)
         warn(f"interrupted; {done} of {len(job.runs)} runs are stored, and the same command resumes")
@@ -127,6 +130,7 @@ def _heeding(stop: Stop) -> Iterator[None]:
 
 def _print_outcome(job: Job) -> bool:
     """Print leaderboards and a table of what did not succeed; return whether anything did not."""
+    from harness.ledger import is_settled
     from harness.report.tables import print_failures
     from harness.report.write import write_report
     from harness.results import Results
@@ -134,7 +138,9 @@ def _print_outcome(job: Job) -> bool:
     results = Results.load(job.folder).only(run.id for run in job.runs)
     print_results(results, job.folder)
     print_paths(write_report(results, job.catalog, job.folder / "_report", ["md"], plots=False))
-    bad = results.runs[~results.runs["status"].isin(["done", "skipped"])]
+    runs = results.all_runs
+    ends = zip(runs["status"], runs["trial"], strict=True)
+    bad = runs[[not is_settled(status, is_trial=trial > 0) for status, trial in ends]]
     if not bad.empty:
         print_failures(console(), bad)
         click.echo("`bench log RUN` prints what a run has printed; the same command tries these runs again.")

@@ -35,13 +35,13 @@ def report(suite_or_folder: str, results: str, formats: tuple[str, ...], out: st
     from harness.report.write import FORMATS, write_report
 
     folder, catalog = results_folder(suite_or_folder, results), load_catalog()
-    found = _stored(suite_or_folder, folder, catalog)
+    found = stored_results(suite_or_folder, folder, catalog)
     print_results(found, folder)
     paths = write_report(found, catalog, Path(out) if out else folder / "_report", formats or FORMATS, stored=folder)
     print_paths(paths)
 
 
-def _stored(suite_or_folder: str, folder: Path, catalog: Catalog) -> Results:
+def stored_results(suite_or_folder: str, folder: Path, catalog: Catalog) -> Results:
     """Return what is stored; of a suite, with the anchors, claims and published numbers that it has by now."""
     from harness import outlook
     from harness.errors import BenchError

@@ -14,6 +14,7 @@
 | `invalid` | text | why a comparison with the best means nothing; mostly empty |
 | `reason` | text | why there is no score; mostly empty |
 | `hyperparameters` | text | where these come from; empty where the results do not tell |
+| `trials` | integer | how many these were chosen by, 0 where not tuned; ranks are among methods with as many |
 | `published`, `published_std`, `published_source` | number, number, text | a published number, shown beside, or null |
 | `cost:NAME` | number or null | the mean of a cost over the runs that succeeded, in the metric's own unit |
 
@@ -25,7 +26,7 @@ from __future__ import annotations
 import csv
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,6 @@ def entries(results: Results, boards: Sequence[Leaderboard]) -> list[Entry]:
     """Return the records of leaderboards, best first on each."""
     costs = [name for name, metric in results.metrics.items() if metric["role"] == "cost"]
     beside = published_beside(results)
-    badges = hyperparameters(results)
     suite = str(results.runs["suite"].iloc[0]) if len(results.runs) else ""
     found = []
     for board in boards:
@@ -59,10 +59,11 @@ def entries(results: Results, boards: Sequence[Leaderboard]) -> list[Entry]:
         scored = [(standing.method, _scored(rank, standing)) for rank, standing in enumerate(board.standings, start=1)]
         others = [(method, _unscored(reason)) for method, reason in board.unscored.items()]
         of = {standing.method: standing.costs for standing in board.standings}
+        origins = {standing.method: standing.origin for standing in board.standings}
         for method, facts in scored + others:
             number = beside.get((board.task, method, board.metric))
             found.append(
-                {**where, "method": method, **facts, "hyperparameters": badges.get((board.task, method), "")}
+                {**where, "method": method, **facts, "hyperparameters": origins.get(method, ""), "trials": board.trials}
                 | _published(number)
                 | {f"cost:{name}": of.get(method, {}).get(name) for name in costs}
             )
@@ -109,18 +110,6 @@ def published_beside(results: Results) -> dict[tuple[str, str, str], Published]:
             if number.matches(str(row.method), params[0], str(row.task), params[1]):
                 found.setdefault((str(row.task_label), str(row.method_label), number.metric), number)
     return found
-
-
-def hyperparameters(results: Results) -> Mapping[tuple[str, str], str]:
-    """Return where a method's hyper-parameters on a task come from, by the labels of both, where results tell."""
-    if "hyperparameters" not in results.runs:
-        return {}
-    columns = ["task_label", "method_label", "hyperparameters"]
-    return {
-        (str(task), str(method)): str(badge)
-        for task, method, badge in results.runs[columns].drop_duplicates().itertuples(index=False)
-        if badge
-    }
 
 
 def write_csv(found: Sequence[Entry], path: Path) -> None:

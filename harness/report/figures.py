@@ -15,7 +15,7 @@ from scipy.special import stdtrit
 from harness.published import Published
 from harness.report import plots
 from harness.report.entries import published_beside
-from harness.report.style import Look, looks, number
+from harness.report.style import Look, looks
 from harness.results import Leaderboard, Overview, Results
 from harness.stats.across import Scope
 from harness.stats.intervals import Interval
@@ -74,7 +74,10 @@ PARETO = (
     "reference 1) against the geometric mean of costs, where there are several tasks."
 )
 CURVES = "The score on validation data while training: mean over seeds, with the 95 % t-interval as a band."
-SCALING = "Cost against size, means over seeds, with the fitted power law; each line's exponent stands at its end."
+SCALING = (
+    "Cost against size, means over seeds, with the fitted power law. Its exponent, with the half-width of the 95 % "
+    "interval, stands at the end of each line where there is room, and in the data for all."
+)
 
 
 def _order(boards: Sequence[Leaderboard], overviews: Sequence[Overview]) -> list[str]:
@@ -359,7 +362,7 @@ def _fitted(group: pd.DataFrame, task: str, metric: str, method: str, unit: str)
     at = np.log(sizes)
     fitted = np.exp(np.log(costs).mean() + slope.mean * (at - at.mean()))
     width: Any = slope.half_width
-    text = f"{slope.mean:.2f}" + ("" if width is None else f" ± {number(float(f'{width:.1g}'))}")
+    text = f"{slope.mean:.2f}" + ("" if width is None else f" ± {width:.2f}")
     return pd.DataFrame({"size": sizes, "cost": costs, "fitted": fitted}).assign(
         task=f"{task}: {metric}",
         size_axis="size",

@@ -36,7 +36,7 @@ def facets(
     left: float = 0.0,
     legend: Sequence[str] = (),
     columns: int = 3,
-    gap: float = 0.62,
+    gap: float = 0.68,
     share_y: bool = False,
 ) -> tuple[Figure, list[Axes], float]:
     """Return a figure with `count` axes in rows, and the height in inches that is free for a legend below them.

@@ -219,7 +219,8 @@ def scaling(table: pd.DataFrame, methods: Sequence[str], look: Mapping[str, Look
             ends.append((float(part["size"].iloc[-1]), float(part["cost"].iloc[-1]), str(part["exponent"].iloc[0])))
         axes.set_xscale("log", base=2)
         axes.set_yscale("log")
-        axes.set_xlim(group["size"].min() / 1.2, group["size"].max() * 3)
+        least, most = float(group["size"].min()), float(group["size"].max())
+        axes.set_xlim(least / (most / least) ** 0.06, most * (most / least) ** 0.75)  # room for the exponents
         axes.set_ylim(group["cost"].min() / 1.6, group["cost"].max() * 1.6)
         _name(axes, str(task), group["size_axis"].iloc[0], group["axis"].iloc[0])
         style.ticks(axes, x=False)

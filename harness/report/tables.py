@@ -14,7 +14,7 @@ from rich.text import Text
 
 from harness.published import Published
 from harness.report.entries import published_beside
-from harness.results import Leaderboard, Results, Standing
+from harness.results import Leaderboard, Results, Search, Standing
 from harness.stats import Interval
 from harness.text import one_line
 
@@ -96,7 +96,9 @@ def cost(name: str, value: float | None) -> str:
 def header(board: Leaderboard) -> list[str]:
     """Return the column names of a leaderboard."""
     failed = ["failed"] if _has_failures(board) else []
-    return ["", "method", f"{board.metric} {ARROWS[board.better]}", "n", *_cost_columns(board).values(), *failed]
+    origin = ["hyper-parameters"] if _has_origins(board) else []
+    costs = _cost_columns(board).values()
+    return ["", "method", f"{board.metric} {ARROWS[board.better]}", "n", *costs, *origin, *failed]
 
 
 def lines(board: Leaderboard) -> list[list[str]]:
@@ -109,17 +111,22 @@ def lines(board: Leaderboard) -> list[list[str]]:
             score(standing),
             str(standing.score.n),
             *(cost(name, standing.costs.get(name)) for name in _cost_columns(board)),
+            *([standing.origin or "–"] if _has_origins(board) else []),
             *([str(standing.failures)] if _has_failures(board) else []),
         ]
         for rank, standing in enumerate(board.standings, start=1)
     ]
-    empty = ["–"] * (2 + len(_cost_columns(board)))
+    empty = ["–"] * (2 + len(_cost_columns(board)) + _has_origins(board))
     return scored + [["–", method, *empty, reason] for method, reason in board.unscored.items()]
 
 
 def title(board: Leaderboard) -> str:
     """Return the heading of a leaderboard."""
-    details = [*([board.split] if board.split != "test" else []), *([board.place] if board.place else [])]
+    details = [
+        *([board.budget] if board.budget else []),
+        *([board.split] if board.split != "test" else []),
+        *([board.place] if board.place else []),
+    ]
     return f"{board.task} ({', '.join(details)})" if details else board.task
 
 
@@ -131,7 +138,19 @@ def notes(board: Leaderboard) -> list[str]:
     invalid = [
         f"INVALID: {method} cannot be compared with the best: {why}." for method, why in board.incomparable.items()
     ]
-    return [note for note in (board.verdict, *baselines, *invalid) if note]
+    return [note for note in (board.verdict, *baselines, *invalid, *map(_search, board.searches.values())) if note]
+
+
+def _search(search: Search) -> str:
+    """Say how a method was tuned: the score that its winner was chosen by, and the same on fresh seeds."""
+    trials = f"{len(search.trials)} trial{'s' * (len(search.trials) > 1)}, {search.failures} failed"
+    if search.selected is None:
+        return f"{search.method}: {trials}."
+    fresh = "not run on fresh seeds" if search.fresh is None else f"{number(search.fresh)} on fresh seeds"
+    return (
+        f"{search.method}: {trials}; chosen by {search.metric} on validation data: trial {search.winner} with "
+        f"{search.selected:.4g}, {fresh}."
+    )
 
 
 def print_leaderboard(console: Console, board: Leaderboard) -> None:
@@ -200,6 +219,11 @@ def escape(text: str) -> str:
 
 def _cost_columns(board: Leaderboard) -> dict[str, str]:
     return {name: column for name, column in COSTS.items() if any(name in s.costs for s in board.standings)}
+
+
+def _has_origins(board: Leaderboard) -> bool:
+    """Tell whether any hyper-parameters are known to come from elsewhere than the defaults."""
+    return any(standing.origin not in ("", "default") for standing in board.standings)
 
 
 def _has_failures(board: Leaderboard) -> bool:

@@ -6,6 +6,7 @@
 | `labels` | what are methods and tasks called? |
 | `scores` | what did every method score, failures included? |
 | `leaderboard` | who is best on one task, and who cannot be told from it? |
+| `searches` | how were methods tuned, and how far did that get them? |
 | `overview` | who is best over all tasks? |
 | `comparison` | how do two methods compare, task by task? |
 | `evidence` | what do claims rest on? |
@@ -21,6 +22,7 @@ from harness.results.overview import Overall, Overview, Pair
 from harness.results.profiles import CostProfile
 from harness.results.results import Results
 from harness.results.scores import Scores
+from harness.results.searches import Search, Trial
 
 __all__ = [
     "Comparison",
@@ -33,5 +35,7 @@ __all__ = [
     "Pair",
     "Results",
     "Scores",
+    "Search",
     "Standing",
+    "Trial",
 ]

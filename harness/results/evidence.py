@@ -33,7 +33,7 @@ class Evidence:
     place: str
     _metrics: Mapping[str, Mapping[str, Any]]
     _runs: Mapping[tuple[str, str], pd.DataFrame]
-    _scores: Mapping[str, Mapping[str, Scores]]  # task -> split -> scores
+    _scores: Mapping[tuple[str, int], Mapping[str, Scores]]  # task and tuning budget -> split -> scores
     _measured: Mapping[str, pd.DataFrame]
     _none: pd.DataFrame
 
@@ -55,10 +55,10 @@ class Evidence:
             scores: those of the device.
             metrics, primary: as in a results file's header.
         """
-        by_task: dict[str, dict[str, Scores]] = {}
+        by_task: dict[tuple[str, int], dict[str, Scores]] = {}
         for one in scores:
-            by_task.setdefault(one.task, {})[one.split] = one
-        anchored = {task for task, splits in by_task.items() if any(one.anchors for one in splits.values())}
+            by_task.setdefault((one.task, one.trials), {})[one.split] = one
+        anchored = {task for (task, _), splits in by_task.items() if any(one.anchors for one in splits.values())}
         by_cell: dict[Any, pd.DataFrame] = {}
         for key, there in runs[runs["status"] != "skipped"].groupby(["method_label", "task_label"], sort=False):
             by_cell[key] = there
@@ -79,6 +79,10 @@ class Evidence:
         found: Better = self._metrics[metric]["better"]
         return found
 
+    def trials(self, cell: Cell) -> int:
+        """Return how many trials the hyper-parameters of a cell were chosen by; 0 where they were not tuned."""
+        return int(self._runs[cell.method, cell.task]["trials"].max())
+
     def normalised(self, cell: Cell, split: str) -> Sample:
         """Return the scores of a cell by its task's primary metric, on the scale of the anchors.
 
@@ -94,7 +98,7 @@ class Evidence:
         `split` may be empty: then "test" or, where there is only one split, that one. Raises Unresolved where that
         does not choose one number for each run.
         """
-        if metric == cell.metrics[0] and cell.task in self._scores:
+        if metric == cell.metrics[0] and (cell.task, self.trials(cell)) in self._scores:
             scores = self._of_split(cell, split)
             return Sample(scores.values.get(cell.method, {}), scores.failed.get(cell.method, frozenset()))
         rows = self.rows(cell, metric, split)
@@ -117,7 +121,11 @@ class Evidence:
         return rows if rows.empty else rows[rows["split"] == _chosen(cell, set(rows["split"]), split)]
 
     def _of_split(self, cell: Cell, split: str) -> Scores:
-        splits = self._scores[cell.task]
+        splits = self._scores[cell.task, self.trials(cell)]
+        if not any(
+            one.values[method].keys() - failed for one in splits.values() for method, failed in one.failed.items()
+        ):
+            return next(iter(splits.values()))  # every run failed, before it told what it measures on
         return splits[_chosen(cell, set(splits), split)]
 
 
@@ -131,7 +139,7 @@ def _chosen(cell: Cell, splits: set[str], split: str) -> str:
 
 
 def _cell(run: Any, metrics: Mapping[str, Mapping[str, Any]], primary: Mapping[str, str], anchored: set[str]) -> Cell:
-    method_params, task_params = json.loads(run["method_params"]), json.loads(run["task_params"])
+    method_params, task_params = json.loads(run["variant"]), json.loads(run["task_params"])
     first = primary[f"{run['task']} {run['task_params']}"]
     return Cell(
         method=run["method_label"],

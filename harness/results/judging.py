@@ -46,8 +46,7 @@ def judge(claim: Claim, evidence: Evidence) -> Judgement:
     try:
         sides = resolve(check, evidence.cells)
     except Unresolved as error:
-        verdict = Verdict(Finding.INCONCLUSIVE, f"not in these results: {error}", 0)
-        return Judgement(claim, verdict, "", (), evidence.place)
+        return unjudged(claim, f"not in these results: {error}", evidence.place)
     try:
         measure, verdict = _judged(check, sides, evidence)
     except Unresolved as error:
@@ -57,7 +56,16 @@ def judge(claim: Claim, evidence: Evidence) -> Judgement:
     return Judgement(claim, verdict, measure, tasks, evidence.place)
 
 
+def unjudged(claim: Claim, why: str, place: str = "") -> Judgement:
+    """Return the judgement on a claim of which nothing is known yet."""
+    return Judgement(claim, Verdict(Finding.INCONCLUSIVE, why, 0), "", (), place)
+
+
 def _judged(check: Check, sides: Mapping[str, Sequence[Cell]], evidence: Evidence) -> tuple[str, Verdict]:
+    budgets = sorted({evidence.trials(cell) for side in sides.values() for cell in side})
+    if len(budgets) > 1:
+        why = f"unequal tuning budgets: {' and '.join(map(str, budgets))} trials"
+        return "", Verdict(Finding.INVALID, why, 0)
     if isinstance(check, Grows):
         return _growth(check, sides["a"], evidence)
     if isinstance(check, Monotone):

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 Labels = dict[tuple[str, str, str], str]  # kind, name, parameters -> label
+_PARAMETERS = {"method": "variant", "task": "task_params"}  # what tells those of one name apart
 
 
 def labels_of(runs: pd.DataFrame) -> Labels:
@@ -16,7 +17,7 @@ def labels_of(runs: pd.DataFrame) -> Labels:
     return {
         (kind, str(name), text): label
         for kind in ("method", "task")
-        for name, variants in runs.groupby(kind)[kind + "_params"].unique().items()
+        for name, variants in runs.groupby(kind)[_PARAMETERS[kind]].unique().items()
         for text, label in _labels(str(name), list(variants)).items()
     }
 
@@ -28,7 +29,7 @@ def labelled(rows: pd.DataFrame, labels: Labels) -> pd.DataFrame:
 
 def _label_column(rows: pd.DataFrame, kind: str, labels: Labels) -> Any:
     """Return the labels of rows, looked up once for each pair of a name and parameters."""
-    (names, name), (texts, text) = pd.factorize(rows[kind]), pd.factorize(rows[kind + "_params"])
+    (names, name), (texts, text) = pd.factorize(rows[kind]), pd.factorize(rows[_PARAMETERS[kind]])
     pairs, inverse = np.unique(names * max(len(text), 1) + texts, return_inverse=True)
     found = [labels[kind, name[pair // len(text)], text[pair % len(text)]] for pair in pairs]
     return pd.array(found, dtype="str").take(inverse)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from harness.results.scores import Scores
+from harness.results.searches import Search
 from harness.spec import Anchors
 from harness.stats import FEW_SEEDS, Interval, holm, paired_p, t_interval
 from harness.stats.samples import Better
@@ -20,7 +21,8 @@ class Standing:
 
     `score` counts the runs that failed, as `values` does (seed -> value): as the metric's worst, so that its mean may
     be infinite. `incomparable` says why a comparison with the best means nothing; it is empty where one does. `costs`
-    are means over the runs that succeeded.
+    are means over the runs that succeeded. `origin` says where the hyper-parameters come from; empty where that is not
+    known.
     """
 
     method: str
@@ -30,13 +32,16 @@ class Standing:
     costs: Mapping[str, float]
     values: Mapping[int, float] = field(default_factory=dict)
     incomparable: str = ""
+    origin: str = ""
 
 
 @dataclass(frozen=True)
 class Leaderboard:
     """The methods on one task, one test split and one device of one kind of hardware, best first by the primary metric.
 
-    `place` names device and hardware where the results hold several. `anchors` says what the scores mean.
+    `place` names device and hardware where the results hold several. `anchors` says what the scores mean. All methods
+    were tuned with as many `trials`, 0 for none: budgets that are not equal have leaderboards of their own, and
+    `budget` says which one this is, where any method was tuned.
     """
 
     task: str
@@ -51,6 +56,9 @@ class Leaderboard:
     baselines: Mapping[str, Interval]  # metric of role "baseline" -> its value over seeds
     family: str = ""
     anchors: Anchors | None = None
+    trials: int = 0
+    budget: str = ""
+    searches: Mapping[str, Search] = field(default_factory=dict)  # method -> how it was tuned
 
     @property
     def like_best(self) -> list[str]:
@@ -82,7 +90,9 @@ class Leaderboard:
         return f"* cannot be told from the best ({test})."
 
 
-def standings(scores: Scores, scored: set[str], costs: Mapping[str, Mapping[str, float]]) -> tuple[Standing, ...]:
+def standings(
+    scores: Scores, scored: set[str], costs: Mapping[str, Mapping[str, float]], origins: Mapping[str, str]
+) -> tuple[Standing, ...]:
     """Return the methods that have a value, best first."""
     of = {method: seeds for method, seeds in scores.values.items() if method in scored}
     best = _best(of, scores.better)
@@ -96,6 +106,7 @@ def standings(scores: Scores, scored: set[str], costs: Mapping[str, Mapping[str,
             costs=costs.get(method, {}),
             values=seeds,
             incomparable=_incomparable(scores, best, method),
+            origin=origins.get(method, ""),
         )
         for method, seeds in of.items()
     ]

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 BOARD = ["task", "task_params", "hardware", "device"]
-CELL = ["method", "method_params", *BOARD]
+CELL = ["method", "variant", "trials", "trial", *BOARD]
 
 
 def numbered_attempts(history: pd.DataFrame) -> tuple[np.ndarray[Any, Any], pd.DataFrame]:
@@ -23,13 +23,15 @@ def numbered_attempts(history: pd.DataFrame) -> tuple[np.ndarray[Any, Any], pd.D
 def is_newest(attempts: pd.DataFrame) -> np.ndarray[Any, Any]:
     """Tell which attempts count: of each cell the newest state, of each seed in it the newest run's last attempt.
 
-    A state is the code and the libraries. Of a task only what ran with its newest code counts, whatever the method.
+    A state is the code and the libraries, and the parameters where a preset or tuning chose them. Of a task only what
+    ran with its newest code counts, whatever the method.
     """
     # Two sessions may have made the same attempt of a run: the first one counts.
     left = attempts.sort_values(["started_at", "session"], kind="stable")
     left = left.drop_duplicates(["run", "attempt"])
     left = left[left["attempt"] == left.groupby("run")["attempt"].transform("max")]
-    for keys, state in ((BOARD, ["task_source"]), (CELL, ["source", "libraries"]), ([*CELL, "seed"], ["run"])):
+    states = ["source", "libraries", "method_params", "recipe"]
+    for keys, state in ((BOARD, ["task_source"]), (CELL, states), ([*CELL, "seed"], ["run"])):
         newest = left.groupby(keys)[state].transform("last")
         left = left[(left[state] == newest).all(axis=1)]
     counts = np.zeros(len(attempts), dtype=bool)

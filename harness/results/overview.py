@@ -74,6 +74,7 @@ class Overview:
     is_frozen: bool
     unranked: Mapping[str, str]
     left_out: Mapping[str, str]  # task -> why it does not count
+    trials: int = 0  # how many each method's hyper-parameters were chosen by
 
     @cached_property
     def standings(self) -> tuple[Overall, ...]:
@@ -112,8 +113,9 @@ class Overview:
         return diagram({method: means[i].tolist() for i, method in enumerate(self.methods)}, self.field, "higher")
 
     def is_of(self, scores: Scores) -> bool:
-        """Tell whether scores are of this family and device."""
-        return (scores.family, scores.hardware, scores.device) == (self.family, self.hardware, self.device)
+        """Tell whether scores are of this family, device and tuning budget."""
+        ours = self.family, self.hardware, self.device, self.trials
+        return (scores.family, scores.hardware, scores.device, scores.trials) == ours
 
     def profile(self, thresholds: list[float], scope: Scope = Scope.NEW_SEEDS) -> dict[str, list[Interval]]:
         """Return for each method the share of runs that score at least each threshold, on the scale of the anchors.
@@ -168,10 +170,13 @@ class Overview:
 
 
 def overviews(scores: list[Scores], field: Collection[str], several_places: bool) -> list[Overview]:
-    """Return an overview for each family and device; `field` names the methods of reference, none for all present."""
-    groups: dict[tuple[str, str, str], list[Scores]] = {}
+    """Return an overview for each family, device and tuning budget.
+
+    `field` names the methods of reference, none for all present.
+    """
+    groups: dict[tuple[str, str, str, int], list[Scores]] = {}
     for one in scores:
-        groups.setdefault((one.family, one.hardware, one.device), []).append(one)
+        groups.setdefault((one.family, one.hardware, one.device, one.trials), []).append(one)
     return [_overview(group, field, several_places) for group in groups.values()]
 
 
@@ -195,6 +200,7 @@ def _overview(group: list[Scores], field: Collection[str], several_places: bool)
         is_frozen=is_frozen,
         unranked=unranked,
         left_out=left_out,
+        trials=group[0].trials,
     )
 
 

@@ -18,32 +18,34 @@ from harness.errors import ResultsError, did_you_mean
 from harness.published import Published
 from harness.results.comparison import Comparison, compared
 from harness.results.evidence import Evidence
-from harness.results.judging import Judgement, judge
+from harness.results.judging import Judgement, judge, unjudged
 from harness.results.labels import labelled, labels_of
 from harness.results.leaderboard import Leaderboard, standings
 from harness.results.newest import BOARD, is_newest, numbered_attempts
 from harness.results.overview import Overview, overviews
 from harness.results.profiles import CostProfile, cost_profile
 from harness.results.scores import Scores, by_seed, worst
+from harness.results.searches import Search, searches
 from harness.selection import Facts, Selection, facts
 from harness.spec import Anchors
 from harness.stats import t_interval
 
 _PLACE = ["task_label", "hardware", "device"]
-_TELLING = [*BOARD, "task_label", "method_label", "run", "seed", "status", "split", "step", "metric", "value"]
-_RUN = [*BOARD, "task_label", "method_label", "family", "run", "seed", "status", "reason"]
+_TELLING = [*BOARD, "trials", "task_label", "method_label", "run", "seed", "status", "split", "step", "metric", "value"]
+_RUN = [*BOARD, "trials", "origin", "task_label", "method_label", "family", "run", "seed", "status", "reason"]
 _Costs = defaultdict[tuple[str, ...], dict[str, float]]  # task, hardware, device, split, method -> metric -> mean
 _Baselines = defaultdict[tuple[str, ...], defaultdict[str, list[float]]]  # task, hardware, device, split -> metric
-_CELL = ("family", "method", "method_params", "task", "task_params")
+_CELL = ("family", "method", "variant", "task", "task_params")
 
 
 class Results:
     """The results of one suite.
 
-    `rows` is the whole table (see `harness.store.SCHEMA`), one row per measured value, with the columns
+    `rows` is the whole table (see `harness.schema.SCHEMA`), one row per measured value, with the columns
     `method_label` and `task_label`: the name, and the parameters in which the variants at hand differ. `runs` has one
     row for each run, its last attempt. Where code or library versions changed between sessions, both hold for each cell
     (method, task, device) the newest state only; `history` holds everything. `damages` names what could not be read.
+    The trials of tuned methods are neither in `rows` nor in `runs`, but in `all_rows`, `all_runs` and `searches`.
     """
 
     def __init__(
@@ -55,9 +57,11 @@ class Results:
         counts = is_newest(attempts)
         chosen = counts[number]
         self._labels = labels_of(attempts[counts])
-        self.rows = labelled(history[chosen], self._labels)
-        #: One row per run: its last attempt.
-        self.runs = labelled(attempts[counts], self._labels).reset_index(drop=True)
+        #: As `rows` and `runs`, with the trials of tuned methods, which the two leave out.
+        self.all_rows = labelled(history[chosen], self._labels)
+        self.all_runs = labelled(attempts[counts], self._labels).reset_index(drop=True)
+        self.rows = self.all_rows[self.all_rows["trial"] == 0]
+        self.runs = self.all_runs[self.all_runs["trial"] == 0].reset_index(drop=True)
         self.metrics: dict[str, dict[str, Any]] = _merged(headers, "metrics")
         self.hardware: dict[str, dict[str, Any]] = _merged(headers, "hardware")
         self.environments: dict[str, dict[str, str]] = _merged(headers, "environment")
@@ -87,10 +91,10 @@ class Results:
 
     def counts(self) -> dict[str, int]:
         """Return how many runs ended in each status."""
-        return {str(status): int(n) for status, n in self.runs["status"].value_counts().items()}
+        return {str(status): int(n) for status, n in self.all_runs["status"].value_counts().items()}
 
     def leaderboards(self) -> list[Leaderboard]:
-        """Return a leaderboard for each task, test split and device."""
+        """Return a leaderboard for each task, test split, device and tuning budget."""
         return list(self._leaderboards)
 
     @cached_property
@@ -98,9 +102,14 @@ class Results:
         costs, baselines = self._costs(), self._baselines()
         return [self._leaderboard(*found, costs, baselines) for found in self._boards]
 
+    @cached_property
+    def searches(self) -> list[Search]:
+        """How methods were tuned: one search for each method and task, none where the suite does not tune."""
+        return searches(self.all_runs, self.all_rows, _merged(self._headers, "select"), self.metrics)
+
     @property
     def scores(self) -> list[Scores]:
-        """What every method scored, seed by seed: one for each task, test split and device."""
+        """What every method scored, seed by seed: one for each task, test split, device and tuning budget."""
         return [scores for scores, _ in self._boards]
 
     def overviews(self) -> list[Overview]:
@@ -144,10 +153,10 @@ class Results:
 
     @cached_property
     def _boards(self) -> list[tuple[Scores, pd.DataFrame]]:
-        """The scores of each task, test split and device, with its runs."""
-        found = []
-        values = dict(list(self._telling.groupby(BOARD, sort=False)))
-        for key, runs in self.runs[_RUN].groupby(BOARD, sort=False):
+        """The scores of each task, test split, device and tuning budget, with its runs."""
+        found, keys = [], [*BOARD, "trials"]
+        values = dict(list(self._telling.groupby(keys, sort=False)))
+        for key, runs in self.runs[_RUN].groupby(keys, sort=False):
             told, metric = values.get(key, self._telling.iloc[:0]), self._primary[f"{key[0]} {key[1]}"]
             ranked = told[told["metric"] == metric]
             splits = sorted(str(split) for split in ranked["split"].unique() if str(split).startswith("test"))
@@ -186,11 +195,12 @@ class Results:
             raise ResultsError(f"'{expression}' matches no {plain}{did_you_mean(expression, set(self.runs[plain]))}")
         return runs
 
-    def ledger(self, claims: Iterable[Claim] | None = None) -> list[Judgement]:
-        """Return what became of each claim on each device; of those that the stored suite makes, if none are given."""
-        chosen = self.claims if claims is None else list(claims)
-        evidence = self.evidence() if chosen else []
-        return [judge(claim, one) for claim in chosen for one in evidence]
+    def ledger(self) -> list[Judgement]:
+        """Return what became of each claim on each device."""
+        evidence = self.evidence() if self.claims else []
+        if not evidence:
+            return [unjudged(claim, "nothing is stored") for claim in self.claims]
+        return [judge(claim, one) for claim in self.claims for one in evidence]
 
     def evidence(self) -> list[Evidence]:
         """Return what claims are judged by, for each device of each kind of hardware."""
@@ -208,7 +218,7 @@ class Results:
 
     @cached_property
     def claims(self) -> tuple[Claim, ...]:
-        """The claims of the suite as it was stored last."""
+        """The claims of the suite as it was stored last; who knows the suite as it is now sets those."""
         if not self.suite_text:
             return ()
         source = document.parse(self.suite_text, Path("the stored suite"))
@@ -228,6 +238,7 @@ class Results:
             values=values,
             failed=failed,
             anchors=self._anchors.get(f"{first['task']} {first['task_params']}"),
+            trials=int(first["trials"]),
         )
 
     @cached_property
@@ -257,12 +268,20 @@ class Results:
             hardware=scores.hardware,
             device=scores.device,
             place=f"{scores.device} of {scores.hardware}" if self._has_several_places else "",
-            standings=standings(scores, scored, spent),
+            standings=standings(scores, scored, spent, _origins(runs)),
             unscored=_reasons(runs[~runs["method_label"].isin(scored)]),
             baselines={name: t_interval(values) for name, values in baselines[*board, scores.split].items()},
             family=scores.family,
             anchors=scores.anchors,
+            trials=scores.trials,
+            searches=self._searches(scores),
+            budget=_budget(scores.trials) if (self.runs["trials"] > 0).any() else "",
         )
+
+    def _searches(self, scores: Scores) -> dict[str, Search]:
+        """Return how the methods of a leaderboard were tuned."""
+        where = scores.task, scores.hardware, scores.device, scores.trials
+        return {one.method: one for one in self.searches if where == (one.task, one.hardware, one.device, one.budget)}
 
     def _costs(self) -> _Costs:
         """Return the mean of each cost over seeds: on each split of a task, for each method."""
@@ -285,6 +304,16 @@ def _means(rows: pd.DataFrame, metrics: list[str], keys: list[str]) -> Iterator[
     """Yield the mean of the rows of some metrics that are alike in `keys`, whose values come first."""
     means = rows[rows["metric"].isin(metrics)].groupby(keys)["value"].mean().reset_index()
     yield from zip(zip(*(means[key] for key in keys), strict=True), means["value"], strict=True)
+
+
+def _budget(trials: int) -> str:
+    return f"tuned with {trials} trial{'s' * (trials > 1)} each" if trials else "not tuned"
+
+
+def _origins(runs: pd.DataFrame) -> dict[str, str]:
+    """Return for each method where its hyper-parameters come from."""
+    told = runs[runs["origin"].notna()]
+    return {str(method): "; ".join(sorted(set(group))) for method, group in told.groupby("method_label")["origin"]}
 
 
 def _reasons(runs: pd.DataFrame) -> dict[str, str]:

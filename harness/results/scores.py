@@ -35,6 +35,7 @@ class Scores:
     values: Mapping[str, Mapping[int, float]]
     failed: Mapping[str, frozenset[int]]
     anchors: Anchors | None
+    trials: int = 0  # how many each method's hyper-parameters were chosen by
 
     def normalised(self, method: str) -> dict[int, float]:
         """Return a method's scores on the scale of the anchors, by seed. Raises ValueError where there are none."""

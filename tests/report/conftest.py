@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from harness.results import Results
-from harness.store import SCHEMA
+from harness.schema import SCHEMA
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -60,7 +60,8 @@ def make(
                     "attempt": 1, "seconds": 1.0, "device": "cpu", "hardware": "h",
                     "started_at": pd.Timestamp("2026-01-01", tz="UTC"), "environment": "e", "source": "c",
                     "task_source": "t", "libraries": "{}", "data": "d:1", "host": "here", "session": "s1",
-                    "schema_version": 1,
+                    "schema_version": 2, "variant": json.dumps(params), "recipe": "{}", "origin": "default",
+                    "trials": 0, "trial": 0,
                 }  # fmt: skip
                 best = 0.9 - 0.08 * i + 0.01 * generator.random()
                 values = [("val", step, "accuracy", best * step / 300) for step in (100, 200, 300)]

@@ -108,6 +108,14 @@ def _data_free() -> Iterator[Method]:
 
     yield _method(
         level,
+        "rws",
+        "rws:rws",
+        "Cai, Zhang, Wang 2023, arXiv:2302.12480",
+        frozenset({"one-model"}),
+        "what makes a model robust, added to the model of another task; roles by place",
+    )
+    yield _method(
+        level,
         "opcm",
         "opcm:opcm",
         "Tang et al. 2025, arXiv:2501.09522",
@@ -247,7 +255,7 @@ def bench_tasks() -> Iterator[Task]:
             family,
             f"bench_merging.tasks:{attribute}",
             metrics=(*quality, *more, *costs),
-            datasets=("procedural-pool", "independent-pool"),
+            datasets=("procedural-pool", "independent-pool", "corrupted-pool"),
             summary=f"make one model of a pool's experts; a method sees, beyond weights, {LEVELS[level]}",
         )
         yield Task(
@@ -293,6 +301,11 @@ def bench_datasets() -> Iterator[Dataset]:
         "procedural-pool",
         "bench_merging.pools.procedural:procedural_pool",
         summary="a base and up to eight experts of procedural images and digits, trained here",
+    )
+    yield Dataset(
+        "corrupted-pool",
+        "bench_merging.pools.corrupted:corrupted_pool",
+        summary="clean and robust models of one task, and a host of another, trained here",
     )
     yield Dataset(
         "independent-pool",

@@ -29,6 +29,7 @@ class DataFree:
         "procedural-adamw",
         "procedural-cnn",
         "procedural-lora",
+        "corrupted",
         "shuffled",
         "two-bases",
         "independent",

@@ -14,6 +14,8 @@ tasks: [{tasks}]
 methods: [{methods}]
 """
 
+OF_OTHER_POOLS = {"slerp", "pleas", "straight-through", "evo-merging"}  # of two experts, of adapters
+
 CURIOUS = """\
 from bench_merging import MERGERS
 from harness import Method, hookimpl
@@ -35,9 +37,7 @@ def test_every_method_runs_on_its_task(tmp_path):
     ours = [method for method in listing if method["family"] in families]
     levels = sorted({method["family"].removeprefix("merging-") for method in ours})
     tasks = [f"{{task: merge-{level}, params: {{pool: tiny}}}}" for level in levels]
-    methods = [
-        method["name"] for method in ours if method["name"] not in ("slerp", "pleas", "evo-merging", "straight-through")
-    ]
+    methods = [method["name"] for method in ours if method["name"] not in OF_OTHER_POOLS]
     bench.write("smoke.yaml", SUITE.replace("{tasks}", ", ".join(tasks)).replace("{methods}", ", ".join(methods)))
     done = bench("run", "smoke.yaml", timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -1,10 +1,12 @@
 """The manifest of bench-sequence: what it contributes, by name. Imports no torch."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from bench_sequence import task_list
 from bench_sequence.family import SEQUENCE_MIXER
+from bench_sequence.hyperparameters import RECIPE, presets, space
 from harness import Anchors, Dataset, Method, Metric, Task, hookimpl
 
 __all__ = ["SEQUENCE_MIXER"]
@@ -19,7 +21,13 @@ _CONVOLUTION = frozenset({"causal", "bidirectional", "any-length", "linear"})
 
 @hookimpl
 def bench_methods() -> Iterator[Method]:
-    """Contribute the mixers, one file each."""
+    """Contribute the mixers, one file each, with what is known of their hyper-parameters."""
+    for method in _methods():
+        yield replace(method, presets=presets(method.name), space=space(method.name))
+
+
+def _methods() -> Iterator[Method]:
+    """Yield the first of the mixers, and then the others."""
     yield Method(
         "s4",
         SEQUENCE_MIXER,
@@ -242,6 +250,7 @@ def bench_tasks() -> Iterator[Task]:
         "digits",
         SEQUENCE_MIXER,
         "bench_sequence.tasks.digits:SequentialDigits",
+        recipe=RECIPE,
         metrics=("accuracy", *costs),
         datasets=("digits",),
         reference="scikit-learn's copy of the UCI test set of handwritten digits, doi:10.24432/C50P49",
@@ -252,6 +261,7 @@ def bench_tasks() -> Iterator[Task]:
         "listops",
         SEQUENCE_MIXER,
         "bench_sequence.tasks.listops:ListOps",
+        recipe=RECIPE,
         metrics=("accuracy", "root_operator_accuracy", *costs),
         datasets=("listops",),
         requires=frozenset({"bidirectional"}),
@@ -263,6 +273,7 @@ def bench_tasks() -> Iterator[Task]:
         "delay",
         SEQUENCE_MIXER,
         "bench_sequence.tasks.delay:Delay",
+        recipe=RECIPE,
         metrics=("mse", *costs),
         datasets=("delay",),
         requires=frozenset({"causal"}),

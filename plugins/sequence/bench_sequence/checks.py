@@ -4,17 +4,17 @@ Each `check_<name>(build)` calls `build(d_model=, l_max=, causal=)` for layers o
 saying what it found. Checks named after a trait ("-" written as "_") are for the methods that claim it, the others
 for every method. A method may refuse one of its two forms with ValueError unless it claims the trait that needs it.
 
-A check that needs what the machine lacks is skipped through pytest. Equalities are measured in float64, as the largest
-difference relative to the largest output.
+A check that needs what the machine lacks raises unittest.SkipTest, which pytest shows as skipped. Equalities are
+measured in float64, as the largest difference relative to the largest output.
 """
 
 import functools
 import io
 import math
+import unittest
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-import pytest
 import torch
 from torch import Tensor, nn
 
@@ -128,7 +128,7 @@ def check_deterministic(build: Build) -> None:
 def check_cuda(build: Build) -> None:
     """On a GPU the layer's outputs and gradients are those on the CPU; skipped, saying so, where there is no GPU."""
     if not torch.cuda.is_available():
-        pytest.skip("no GPU here")
+        raise unittest.SkipTest("no GPU here")
     with _float64():
         for (form, layer), (_, moved) in zip(_forms(build), _forms(build), strict=True):
             moved = moved.cuda()

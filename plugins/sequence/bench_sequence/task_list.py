@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from bench_sequence.datasets import sources
 from bench_sequence.family import SEQUENCE_MIXER
+from bench_sequence.hyperparameters import RECIPE
 from harness import Anchors, Dataset, Metric, Task
 
 _COSTS = ("parameters", "seconds_per_step", "peak_memory")
@@ -288,6 +289,7 @@ def _task(
         metrics=(*((metrics,) if isinstance(metrics, str) else metrics), *_COSTS),
         datasets=(datasets,) if isinstance(datasets, str) else datasets,
         requires=requires,
+        recipe=RECIPE,
         reference=reference,
         summary=summary,
         anchors=anchors,

@@ -286,12 +286,10 @@ def test_reader_of_the_arenas_files(tmp_path):
 
 
 def nyu_file(name):
-    folder = os.environ.get("BENCH_SHARED_DATA")
-    if not folder:
-        pytest.skip("BENCH_SHARED_DATA, the folder with listops-short/, is not set")
-    path = Path(folder) / "listops-short" / name
+    shared = os.environ.get("BENCH_SHARED_DATA") or Path(__file__).parents[4] / "shared" / "data"
+    path = Path(shared) / "listops-short" / name
     if not path.exists():
-        pytest.skip(f"{path} does not exist")
+        pytest.skip(f"{path} does not exist; BENCH_SHARED_DATA may name the folder with listops-short/")
     with gzip.open(path, "rt", encoding="utf-8") as file:
         return [line.rstrip("\n").split("\t") for line in file]
 

@@ -69,7 +69,9 @@ def procedural_pool(
         raise ValueError(f"tasks must be between 2 and {len(TASKS)}, got {tasks}")
     with on_one_thread():
         count = 2 if control == "two-bases" else 1
-        bases = [_base(architecture, width, features, base_classes, base_steps, seed + 1000 * i) for i in range(count)]
+        bases = [
+            base_of(architecture, width, features, base_classes, base_steps, seed + 1000 * i) for i in range(count)
+        ]
         frozen = bases[0].state_dict()
         if adapter_rank:
             torch.manual_seed(seed)
@@ -119,7 +121,7 @@ def _tuning(kind: Literal["sgd", "adamw", "adapters"], steps: int) -> Tuning:
     return Tuning("sgd" if kind == "sgd" else "adamw", rate, steps, warmup=min(50, steps // 8))
 
 
-def _base(architecture: Architecture, width: int, features: int, classes: int, steps: int, seed: int) -> nn.Module:
+def base_of(architecture: Architecture, width: int, features: int, classes: int, steps: int, seed: int) -> nn.Module:
     """Return a trunk trained on classes 10, 11, … of every family; the tasks have 0 to 9."""
     torch.manual_seed(seed)
     trunk = trunk_of(architecture, width, features)

@@ -36,6 +36,7 @@ POOLS = {
     "procedural-adamw": _procedural(optimiser="adamw"),
     "procedural-cnn": _procedural(architecture="cnn", tasks=5, base_classes=15, base_steps=600, steps=200),
     "procedural-lora": _procedural(adapter_rank=4),
+    "corrupted": Kind("corrupted-pool", {}, lambda: trunk_of("mlp", 128, 64)),
     "shuffled": _procedural(control="shuffled"),
     "two-bases": _procedural(control="two-bases"),
     "independent": _independent(),

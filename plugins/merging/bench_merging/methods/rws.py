@@ -1,0 +1,58 @@
+"""Robust Weight Signatures: what makes a model robust to a corruption, added to another model; Cai et al. 2023,
+arXiv:2302.12480.
+
+    a, b_c   theta_clean - theta_0 and theta_c - theta_0 of one tensor: the updates of a source task, on clean data and
+             on data with corruption c
+    v_c      b_c - <a, b_c>/<a, a> a: the part of b_c that is orthogonal to a; b_c itself where a is 0
+    theta    theta_host + strength/C * sum_c v_c in the first `keep` layers, with their biases; theta_host in the others
+
+The experts have roles by their place: the first is the source's clean model, the last the host, of whatever task, and
+those in between are the source's robust models. Layers are counted in the order of the base's tensors. The released
+code (VITA-Group/Robust_Weight_Signatures) multiplies by the strength twice. The pools' models have no batch
+normalisation, whose statistics the paper estimates anew; affine parameters of other norms are patched with their layer.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from bench_merging.access import Access
+from bench_merging.state import StateDict, assemble
+from harness import Skip
+
+
+def rws(
+    *, base: StateDict, experts: Sequence[StateDict], access: Access, keep: int = 2, strength: float = 1.0
+) -> dict[str, Tensor]:
+    """Return the host with the signatures of the corruptions.
+
+    Raises:
+        Skip: there are fewer than three experts.
+    """
+    if len(experts) < 3:
+        raise Skip(f"rws needs a clean model, a robust one and a host, and here are {len(experts)} experts")
+    clean, *robust, host = experts
+    patched = first_layers(base, keep)
+
+    def value(name: str) -> Tensor:
+        if name not in patched:
+            return host[name].float()
+        origin = base[name].float()
+        parts = [signature(clean[name].float() - origin, one[name].float() - origin) for one in robust]
+        return host[name].float() + strength * torch.stack(parts).mean(0)
+
+    return assemble(base, value)
+
+
+def first_layers(base: StateDict, keep: int) -> set[str]:
+    """Return the names of the tensors of the first `keep` modules that have floating tensors."""
+    modules = dict.fromkeys(name.rpartition(".")[0] for name in base if base[name].is_floating_point())
+    kept = list(modules)[:keep]
+    return {name for name in base if name.rpartition(".")[0] in kept}
+
+
+def signature(a: Tensor, b: Tensor) -> Tensor:
+    """Return the part of b that is orthogonal to a."""
+    squared = a.double().square().sum()
+    return b if squared == 0 else b - float((a.double() * b.double()).sum() / squared) * a

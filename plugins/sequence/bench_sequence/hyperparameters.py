@@ -1,0 +1,178 @@
+"""Published hyper-parameters of the mixers, as presets, and what of them may be tuned. Imports no torch.
+
+What of a configuration this plugin does differently, whatever the preset: Δ trains at most at a learning rate of 1e-3,
+as A and B do, where the S4 configurations for ListOps, Text and Retrieval give it the model's; a block ends in a gate,
+where the ablations of the S4D paper have a linear layer; schedules are a linear warm-up and a cosine, where LSSL's drop
+by steps. A preset holds what its source tells; all else is the task's.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+
+from harness import JSON, Choice, LogUniform, Preset, Space, Uniform
+
+# How a task is approached, and not what it is: a method may bring these along.
+RECIPE = frozenset(
+    {
+        "d_model",
+        "layers",
+        "norm",
+        "prenorm",
+        "dropout",
+        "tie_dropout",
+        "steps",
+        "batch_size",
+        "lr",
+        "weight_decay",
+        "warmup",
+    }
+)
+
+_S4 = "authors' configuration, github.com/state-spaces/s4"
+_S5 = "authors' configuration, github.com/lindermanlab/S5; without its learning rates"
+_LSSL = "authors' configuration, github.com/state-spaces/s4; layers, channels and state size as arXiv:2110.13985"
+
+
+def presets(method: str) -> tuple[Preset, ...]:
+    """Return the presets of a method, named by the task that they were published for."""
+    return _PRESETS.get(method, ())
+
+
+def space(method: str) -> Space:
+    """Return what of a method may be tuned."""
+    return _SPACES.get(method, _ANY)
+
+
+def _s4_lra(
+    task: str,
+    steps: int,
+    batch_size: int,
+    lr: float,
+    *,
+    width: int = 256,
+    state: int = 64,
+    prenorm: bool = True,
+    dropout: float = 0.0,
+    n_ssm: int | None = 1,
+    dt_min: float = 0.001,
+) -> Preset:
+    """Return the current S4 configuration for a task of the Long Range Arena: six layers, batch normalisation."""
+    model = {"d_model": width, "layers": 6, "norm": "batch", "prenorm": prenorm, "dropout": dropout}
+    training = {"steps": steps, "batch_size": batch_size, "lr": lr, "weight_decay": 0.05, "warmup": 0.1}
+    params = {"d_state": state, "n_ssm": n_ssm, "dt_min": dt_min, "dt_max": 0.1}
+    return Preset(f"lra-{task}", _S4, params, {**model, "tie_dropout": dropout > 0, **training})
+
+
+def _s5_lra(
+    task: str,
+    blocks: int,
+    width: int,
+    state: int,
+    params: Mapping[str, JSON] = MappingProxyType({}),
+    recipe: Mapping[str, JSON] = MappingProxyType({}),
+) -> Preset:
+    """Return the blocks, width and state size of S5 for a task of the Long Range Arena, and what else is known."""
+    known = {"blocks": blocks, "d_state": state, **params}
+    return Preset(f"lra-{task}", _S5, known, {"d_model": width, **recipe})
+
+
+def _ablation(task: str, **recipe: JSON) -> Preset:
+    """Return the protocol by which the S4D paper (arXiv:2206.11893) compares parameterisations: four layers of 128."""
+    model: dict[str, JSON] = {"d_model": 128, "layers": 4}
+    return Preset(f"ablation-{task}", f"{_S4}, for the ablations of arXiv:2206.11893", {"d_state": 64}, model | recipe)
+
+
+def _lssl(task: str, lr: float, dropout: float, batch_size: int, sizes: tuple[int, int, int, int]) -> Preset:
+    """Return the LSSL configuration for a task; `sizes` are its layers, width, state size and channels."""
+    layers, width, state, channels = sizes
+    recipe: dict[str, JSON] = {
+        "d_model": width,
+        "layers": layers,
+        "dropout": dropout,
+        "lr": lr,
+        "batch_size": batch_size,
+    }
+    return Preset(task, _LSSL, {"d_state": state, "channels": channels}, recipe)
+
+
+_ABLATIONS = (
+    _ablation(
+        "scifar",
+        norm="layer",
+        prenorm=False,
+        dropout=0.1,
+        tie_dropout=True,
+        lr=0.01,
+        weight_decay=0.01,
+        batch_size=50,
+        steps=90_000,
+        warmup=0.01,
+    ),
+    _ablation("speech-commands", norm="batch", prenorm=True, lr=0.004, batch_size=32, steps=50_000),
+)
+
+_PRESETS = {
+    "s4": (
+        _s4_lra("listops", 120_000, 32, 0.01, state=4, prenorm=False),
+        _s4_lra("text", 50_000, 16, 0.01, state=4),
+        _s4_lra("retrieval", 50_000, 64, 0.01, state=4),
+        _s4_lra("image", 180_000, 50, 0.01, width=512, prenorm=False, dropout=0.1),
+        _s4_lra("pathfinder", 500_000, 64, 0.004, n_ssm=None),
+        _s4_lra("path-x", 500_000, 16, 0.001, n_ssm=None, dt_min=1e-4),
+        *_ABLATIONS,
+    ),
+    "s4d": _ABLATIONS,
+    "s5": (
+        _s5_lra("listops", 8, 128, 16, recipe={"layers": 8}),
+        _s5_lra("text", 12, 256, 192),
+        _s5_lra("retrieval", 16, 128, 256),
+        _s5_lra("image", 3, 512, 384, {"clip_eigs": True}, {"dropout": 0.1, "weight_decay": 0.07, "batch_size": 50}),
+        _s5_lra("pathfinder", 8, 192, 256),
+        _s5_lra("path-x", 16, 128, 256, params={"dt_min": 1e-4}),
+    ),
+    "lssl": (
+        _lssl("smnist", 0.004, 0.2, 50, (6, 128, 128, 1)),
+        _lssl("pmnist", 0.001, 0.2, 50, (6, 128, 128, 1)),
+        _lssl("speech-commands", 0.01, 0.2, 16, (4, 256, 128, 2)),
+    ),
+    "timesnet": (
+        Preset(
+            "forecasting",
+            "authors' scripts, github.com/thuml/Time-Series-Library",
+            {"top_k": 5, "kernels": 6},
+            {"layers": 2, "dropout": 0.1, "lr": 1e-4, "batch_size": 32},
+        ),
+    ),
+}
+
+_DROPOUT = Uniform(0.0, 0.2)
+_DECAY = LogUniform(0.01, 0.1)
+_STEPS = Choice((1e-4, 1e-3))  # the least Δ
+_S4_SPACE = Space(
+    params={"dt_min": _STEPS},
+    recipe={"lr": LogUniform(1e-3, 1e-2), "weight_decay": _DECAY, "dropout": _DROPOUT},
+    source="from the least to the largest value of the authors' configurations; a wider weight decay",
+)
+_S5_SPACE = replace(_S4_SPACE, source="that of S4, which holds the values of the authors' configurations")
+# The same for all whose papers give no ranges for tasks like these.
+_ANY = Space(
+    recipe={"lr": LogUniform(1e-4, 1e-2), "weight_decay": _DECAY, "dropout": _DROPOUT},
+    source="of this project, the same for every method without published ranges",
+)
+_SPACES = {
+    "s4": _S4_SPACE,
+    "s4d": _S4_SPACE,
+    "s4-ptd": _S4_SPACE,
+    "s5": _S5_SPACE,
+    "s5-ptd": _S5_SPACE,
+    "lssl": Space(
+        recipe={"lr": LogUniform(1e-3, 2e-2), "weight_decay": _DECAY, "dropout": Uniform(0.0, 0.3)},
+        source="learning rate and dropout of the authors' configurations; the weight decay is of this project",
+    ),
+    "sgconv": Space(
+        params={"kernel_dim": Choice((16, 32, 64))},
+        recipe={"lr": LogUniform(1e-3, 1e-2), "weight_decay": _DECAY, "dropout": _DROPOUT},
+        source="arXiv:2210.09298 and the released code; the weight decay is of this project",
+    ),
+}
