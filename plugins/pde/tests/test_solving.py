@@ -50,3 +50,14 @@ def test_every_solver_on_every_problem(bench):  # noqa: F811
 def test_bad_parameters_are_told_before_any_work(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_unknown_choices_are_refused_before_any_run(bench):  # noqa: F811
+    bench.write("s.yaml", "tasks: [{task: solve-poisson, params: {case: sinus}}]\nmethods: [{method: gp-hm}]\n")
+    done = bench("run", "s.yaml", "--dry-run")
+    assert done.returncode == 2
+    assert "parameter 'case' of task 'solve-poisson'" in done.stderr
+    bench.write("s.yaml", "tasks: [solve-poisson]\nmethods: [{method: gp-hm, params: {mixture: normal}}]\n")
+    done = bench("run", "s.yaml", "--dry-run")
+    assert done.returncode == 2
+    assert "parameter 'mixture' of method 'gp-hm'" in done.stderr

@@ -229,7 +229,7 @@ def gp_hm(
     nodes: int = 48,
     components: int = 30,
     frequency: float = 0.0,
-    mixture: Mixture = "student-t",
+    mixture: Literal["student-t", "gaussian"] = "student-t",
     boundary_weight: float = 200.0,
     lr: float = 0.01,
 ) -> Field:

@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from torch import Tensor
 from bench_pde.problems.diffusing import allen_cahn_in_time, nonlinear_diffusion
 from bench_pde.problems.helmholtz import helmholtz
 from bench_pde.problems.klein_gordon import klein_gordon
-from bench_pde.problems.poisson import Case, allen_cahn, poisson
+from bench_pde.problems.poisson import allen_cahn, poisson
 from bench_pde.problems.problem import Budget, Problem
 from bench_pde.problems.transport import advection, flow_mixing
 from bench_pde.solvers.field import Field
@@ -74,7 +74,7 @@ class Solving:
 class SolvePoisson(Solving):
     """See `bench_pde.problems.poisson`; a wave number of 0 stands for the paper's."""
 
-    case: Case = "sine"
+    case: Literal["sine", "product", "growing", "three-scales", "sine-and-parabola"] = "sine"
     dimensions: int = 1
     wave_number: float = 0.0
 
@@ -86,7 +86,7 @@ class SolvePoisson(Solving):
 class SolveSteadyAllenCahn(Solving):
     """See `bench_pde.problems.poisson`; a wave number of 0 stands for the paper's."""
 
-    case: Case = "sine"
+    case: Literal["sine", "product", "growing", "three-scales", "sine-and-parabola"] = "sine"
     dimensions: int = 1
     wave_number: float = 0.0
 
