@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from harness import store
+from harness import schema, store
 
 METHODS = 10
 METRICS = {
@@ -51,8 +51,8 @@ def results(folder: Path, tasks: int, seeds: int, steps: int = 1) -> int:
     last = ~is_cost & (step == steps)
     names = np.array(list(METRICS))
     text: dict[str, Any] = {
-        "suite": "s", "family": "f", "method_params": "{}", "method_version": "1", "task_params": "{}",
-        "task_version": "1", "unit": "", "status": "done", "reason": "", "device": "cpu", "hardware": "h",
+        "suite": "s", "family": "f", "method_params": "{}", "method_version": "1", "variant": "{}",
+        "recipe": "{}", "origin": "default", "task_params": "{}", "task_version": "1", "unit": "", "status": "done", "reason": "", "device": "cpu", "hardware": "h",
         "environment": "e", "source": "c", "task_source": "t", "libraries": "{}", "data": "d:1", "host": "here",
         "session": "20260101T000000-00000000",
     }  # fmt: skip
@@ -65,20 +65,22 @@ def results(folder: Path, tasks: int, seeds: int, steps: int = 1) -> int:
         "step": step,
         "metric": names[metric],
         "value": value,
+        "trials": np.zeros(len(row), dtype=np.int64),
+        "trial": np.zeros(len(row), dtype=np.int64),
         "attempt": np.ones(len(row), dtype=np.int64),
         "started_at": np.full(len(row), np.datetime64("2026-01-01", "us")),
         "seconds": np.ones(len(row)),
-        "schema_version": np.full(len(row), store.SCHEMA_VERSION),
+        "schema_version": np.full(len(row), schema.SCHEMA_VERSION),
     }
     columns = [
         pa.array(numbers[field.name]).cast(field.type)
         if field.name in numbers
         else pa.DictionaryArray.from_arrays(np.zeros(len(row), np.int32), [text[field.name]]).cast(field.type)
-        for field in store.SCHEMA
+        for field in schema.SCHEMA
     ]
     tasks_ = [f"task-{i:03d} {{}}" for i in range(tasks)]
     header = {
-        "schema_version": store.SCHEMA_VERSION,
+        "schema_version": schema.SCHEMA_VERSION,
         "suite": "s",
         "title": f"{n} runs over {tasks} tasks",
         "suite_text": "tasks: [t]\n",
@@ -92,7 +94,7 @@ def results(folder: Path, tasks: int, seeds: int, steps: int = 1) -> int:
         "environment": {"e": {"python": "3"}},
     }
     folder.mkdir(parents=True)
-    table = pa.Table.from_arrays(columns, schema=store.SCHEMA)
+    table = pa.Table.from_arrays(columns, schema=schema.SCHEMA)
     store.write_file(folder / f"{text['session']}.parquet", table, {text["session"]: header})
     return len(row)
 
@@ -206,9 +208,9 @@ def within(folder: Path, count: int, repeats: int) -> None:
 
 def records(rows: pa.Table) -> list[tuple[dict[str, Any], list[dict[str, Any]]]]:
     """Return runs as a session stores them: the columns that all rows of a run share, and its values."""
-    values = rows.select(["run", *store.VALUE_COLUMNS]).to_pandas()
+    values = rows.select(["run", *schema.VALUE_COLUMNS]).to_pandas()
     common = (
-        rows.drop_columns(list(store.VALUE_COLUMNS)).to_pandas().drop_duplicates("run").set_index("run", drop=False)
+        rows.drop_columns(list(schema.VALUE_COLUMNS)).to_pandas().drop_duplicates("run").set_index("run", drop=False)
     )
     found = []
     for run, group in values.groupby("run", sort=False):

@@ -84,11 +84,13 @@ def searches(
         select: the metric that trials are compared by, for each task with its parameters.
         metrics: what is known of each metric, by name.
     """
-    values = rows[rows["split"] == SPLIT]
+    trials, finals = runs[runs["trial"] > 0], runs[runs["trials"] > 0]
+    if trials.empty:  # without a look at the rows, which may be a million
+        return []
+    values = rows[(rows["split"] == SPLIT) & ((rows["trial"] > 0) | (rows["trials"] > 0))]
     of: dict[str, dict[str, list[float]]] = {}  # metric -> run -> values
     for name, run, value in zip(values["metric"], values["run"], values["value"], strict=True):
         of.setdefault(name, {}).setdefault(run, []).append(value)
-    trials, finals = runs[runs["trial"] > 0], runs[runs["trials"] > 0]
     by_cell: dict[Any, pd.DataFrame] = dict(list(finals.groupby(SEARCH, sort=False)))
     found = []
     for key, group in trials.groupby(SEARCH, sort=False):
