@@ -246,6 +246,16 @@ def test_each_device_is_judged_by_itself(tmp_path):
     assert found == {"cpu of h": "REPRODUCED", "cpu of other": "REFUTED"}
 
 
+def test_methods_of_unequal_budgets_are_not_compared(tmp_path):
+    write_results(tmp_path, suite_of({"c": BEATS % (1, ""), "alike": BEATS % (2, "")}))
+    stored = store.read(tmp_path)
+    rows = stored.rows.to_pandas()
+    rows.loc[rows["method_params"] == json.dumps({"offset": 1.0}), "trials"] = 8
+    found = {one.claim.id: one.verdict for one in Results(rows, stored.headers).ledger()}
+    assert (found["c"].finding.value, found["c"].reason) == ("INVALID", "unequal tuning budgets: 0 and 8 trials")
+    assert found["alike"].finding.value == "REPRODUCED-SMALLER"
+
+
 def test_suite_without_claims(program, began):
     write("s.yaml", SUITE.removesuffix("claims:\n"))
     began(Path("results/s"), "a", primary={"t {}": "distance"}, metrics=METRICS)
