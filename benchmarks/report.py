@@ -51,10 +51,10 @@ def results(folder: Path, tasks: int, seeds: int, steps: int = 1) -> int:
     last = ~is_cost & (step == steps)
     names = np.array(list(METRICS))
     text: dict[str, Any] = {
-        "suite": "s", "family": "f", "method_params": "{}", "method_version": "1", "variant": "{}",
-        "recipe": "{}", "origin": "default", "task_params": "{}", "task_version": "1", "unit": "", "status": "done", "reason": "", "device": "cpu", "hardware": "h",
-        "environment": "e", "source": "c", "task_source": "t", "libraries": "{}", "data": "d:1", "host": "here",
-        "session": "20260101T000000-00000000",
+        "suite": "s", "family": "f", "method_params": "{}", "method_version": "1", "variant": "{}", "recipe": "{}",
+        "origin": "default", "task_params": "{}", "task_version": "1", "unit": "", "status": "done", "reason": "",
+        "device": "cpu", "hardware": "h", "environment": "e", "source": "c", "task_source": "t", "libraries": "{}",
+        "data": "d:1", "host": "here", "session": "20260101T000000-00000000",
     }  # fmt: skip
     numbers: dict[str, Any] = {
         "run": np.array([f"{i:012x}" for i in run])[row],
