@@ -14,14 +14,14 @@ Differential Equations" (ICLR 2021), arXiv:2010.08895.
 
 Initialisation: R is 1/w² times a complex number whose parts are both U(0, 1), as in the released code; σ is GELU and
 there is no batch normalisation, as in its later version, which the paper's first one (ReLU, BatchNorm) is far behind.
-Where the boundary is not periodic, the grid is padded with zeros behind its end, `padding` points, before the layers: by
-default 9 in two dimensions, as in the released code, and 2 in one, as in PDEBench, where the released code pads nothing.
+Where the boundary is not periodic, the grid is padded with zeros behind its end, `padding` points, before the layers:
+by default 9 in two dimensions, as in the released code, and 2 in one, as in PDEBench; there the release pads nothing.
 The coordinates i/(n-1) are appended to the input, as in the released code, periodic grids included.
 
 `variant="library"` is what the neuraloperator library (2.0) builds under the same name, a different network: an even
-number 2m of rows and m+1 columns per axis in one tensor, R ~ N(0, 1/w), a bias after K and
-none in W, a lift and projection of two layers of width 2w, coordinates i/n, and after each layer a pointwise two-layer
-network of width w/2 beside a learned gate, followed by σ.
+number 2m of rows and m+1 columns per axis in one tensor, R ~ N(0, 1/w), a bias after K and none in W, a lift and
+projection of two layers of width 2w, coordinates i/n, and after each layer a pointwise two-layer network of width w/2
+beside a learned gate, followed by σ.
 """
 
 import math
