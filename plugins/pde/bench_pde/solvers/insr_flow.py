@@ -90,7 +90,7 @@ def insr_flow(
     layers: int = 4,
     fit: float = 0.25,
     fit_lr: float = 0.003,
-    lr: float = 0.0005,
+    lr: float = 0.0002,
     schedule: Schedule = "cosine",
 ) -> FlowState:
     """Return the state after the last time; its parameters have the meaning of those of `insr`.
