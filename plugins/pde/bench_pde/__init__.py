@@ -2,14 +2,15 @@
 
 from collections.abc import Iterator
 
-from bench_pde import field_manifest, flow_manifest, solver_manifest
+from bench_pde import denoiser_manifest, field_manifest, flow_manifest, solver_manifest
+from bench_pde.denoiser_family import DENOISER
 from bench_pde.family import NEURAL_OPERATOR
 from bench_pde.field_family import NEURAL_FIELD
 from bench_pde.flow_family import FLOW_SOLVER
 from bench_pde.solver_family import PDE_SOLVER
 from harness import Dataset, Method, Metric, Task, hookimpl
 
-__all__ = ["FLOW_SOLVER", "NEURAL_FIELD", "NEURAL_OPERATOR", "PDE_SOLVER"]
+__all__ = ["DENOISER", "FLOW_SOLVER", "NEURAL_FIELD", "NEURAL_OPERATOR", "PDE_SOLVER"]
 
 _ANY_GRID = frozenset({"1d", "2d", "any-grid"})
 _BUILT_FOR_ONE = frozenset({"1d", "2d"})
@@ -72,6 +73,7 @@ def bench_methods() -> Iterator[Method]:
     yield from solver_manifest.methods()
     yield from flow_manifest.methods()
     yield from field_manifest.methods()
+    yield from denoiser_manifest.methods()
 
 
 _COSTS = ("parameters", "seconds_per_step", "peak_memory")
@@ -121,6 +123,7 @@ def bench_tasks() -> Iterator[Task]:
     yield from solver_manifest.tasks()
     yield from flow_manifest.tasks()
     yield from field_manifest.tasks()
+    yield from denoiser_manifest.tasks()
 
 
 @hookimpl
@@ -156,6 +159,7 @@ def bench_metrics() -> Iterator[Metric]:
     for name, summary in baselines.items():
         yield Metric(name, f"bench_pde.metrics:{name}", better="lower", role="baseline", summary=summary)
     yield from field_manifest.metrics()
+    yield from denoiser_manifest.metrics()
 
 
 @hookimpl
@@ -177,3 +181,4 @@ def bench_datasets() -> Iterator[Dataset]:
     for name, function in functions.items():
         yield Dataset(name, f"bench_pde.equations.{function}")
     yield from field_manifest.datasets()
+    yield from denoiser_manifest.datasets()
