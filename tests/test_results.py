@@ -41,12 +41,12 @@ def run(method="m", values=None, *, seed=0, task="t", params=None, task_params=N
     return [common | row for row in rows or [dict.fromkeys(("split", "step", "metric", "value", "unit"))]]
 
 
-def results(*runs, primary="accuracy"):
+def results(*runs, primary="accuracy", field=()):
     rows = [row for one in runs for row in one]
     tasks = {f"{row['task']} {row['task_params']}" for row in rows}
     header = {
         "suite": "s", "suite_text": "tasks: [t]\n", "metrics": METRICS, "hardware": {"hardware": MACHINE},
-        "environment": {"e": {"python": "3"}}, "primary": dict.fromkeys(tasks, primary),
+        "environment": {"e": {"python": "3"}}, "primary": dict.fromkeys(tasks, primary), "field": list(field),
     }  # fmt: skip
     table = pd.DataFrame(rows, columns=SCHEMA.names)
     return Results(table, [header])
@@ -198,6 +198,30 @@ def test_costs_are_means_over_the_runs_that_succeeded():
         run(values={("train", "seconds_per_step"): 99.0}, seed=2, status="failed"),
     )
     assert board(found).standings[0].costs == {"seconds_per_step": 1.5}
+
+
+def timed(method, seconds, **columns):
+    return run(method, {"accuracy": 0.5, ("train", "seconds_per_step"): seconds}, **columns)
+
+
+def test_cost_ratios_refer_to_the_fastest_of_the_field():
+    rows = [timed("slow", 6.0), timed("fast", 1.0), timed("a", 2.0), timed("b", 3.0)]
+    ratios = lambda found: {s.method: s.cost_ratio for s in board(found).standings}  # noqa: E731
+    assert ratios(results(*rows)) == {"slow": 6, "fast": 1, "a": 2, "b": 3}
+    assert ratios(results(*rows, field=["a", "b"])) == {"slow": 3, "fast": 0.5, "a": 1, "b": 1.5}
+    found = results(*rows, run("untimed", {"accuracy": 0.5}), field=["a", "b"])
+    assert ratios(found)["untimed"] is None
+    assert tables.header(board(found))[4:] == ["ms/step", "time ×"]
+    shown = {line[1].removesuffix(" *"): line[-1] for line in tables.lines(board(found))}
+    assert shown == {"slow": "3", "fast": "0.5", "a": "1", "b": "1.5", "untimed": "–"}
+
+
+def test_no_cost_ratio_where_the_score_is_one_or_where_nothing_takes_time():
+    task = {"reference": {"method": "b", "params": {}}}
+    assert {s.cost_ratio for s in board(results(timed("a", 2.0, task_params=task))).standings} == {None}
+    found = results(timed("free", 0.0), timed("a", 2.0))
+    assert {s.cost_ratio for s in board(found).standings} == {None}
+    assert "time ×" not in tables.header(board(found))
 
 
 def test_methods_like_the_best():
