@@ -496,7 +496,7 @@ def test_profiles_of_scores_and_of_costs():
     (found,) = some.overviews()
     shares = found.profile([0.3, 0.5, 0.9])
     assert [one.mean for one in shares["good"]] == [1, 0.5, 0]
-    (cost,) = some.cost_profiles("seconds_per_step", [0.5, 1, 2])
+    cost = some.cost_profile(found, "seconds_per_step", [0.5, 1, 2])
     assert [one.mean for one in cost.shares["good"]] == [0.5, 1, 1]  # half the time of the field on the first task
     assert [one.mean for one in cost.shares["fair"]] == [0, 1, 1]
     assert cost.areas == {"good": 1, "fair": 1}

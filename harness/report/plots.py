@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+TIMES = [0.5, 1, 2, 4, 8, 16]  # the ticks of factors
 FEW_BANDS = 5  # more bands hide each other
 
 
@@ -181,22 +182,32 @@ def ranks(table: pd.DataFrame, cliques: Sequence[Sequence[str]]) -> Figure:
     return figure
 
 
-def profile(table: pd.DataFrame, methods: Sequence[str], look: Mapping[str, Look]) -> Figure:
-    """Draw the share of runs that score at least τ, with the 95 % interval as a band where there are few methods.
+def profile(
+    table: pd.DataFrame, methods: Sequence[str], look: Mapping[str, Look], x: str, y: str, is_log: bool = False
+) -> Figure:
+    """Draw a share against a threshold τ, with the 95 % interval as a band where there are few methods.
 
-    Columns: method, threshold, share, low, high.
+    Columns: method, threshold, share, low, high. `x` and `y` are the labels of the axes.
     """
     figure, (axes,), _ = layout.facets(1, height=2.4, legend=[short(method) for method in methods])
     figure.set_figwidth(layout.WIDTH)
     for method in methods:
         part = table[table["method"] == method]
-        axes.plot(part["threshold"], part["share"], color=look[method].colour, linestyle=look[method].dashes)
+        steps = "steps-post" if is_log else "default"
+        axes.plot(part["threshold"], part["share"], color=look[method].colour, ls=look[method].dashes, drawstyle=steps)
         if len(methods) <= FEW_BANDS:
             axes.fill_between(part["threshold"], part["low"], part["high"], color=look[method].colour, alpha=0.12, lw=0)
     axes.set_ylim(-0.03, 1.03)
     axes.set_xlim(table["threshold"].min(), table["threshold"].max())
-    _name(axes, "", "score τ (chance 0, reference 1)", "share of runs that score at least τ")
-    style.ticks(axes, most=6)
+    _name(axes, "", x, y)
+    if is_log:
+        axes.set_xscale("log")
+        _sizes(axes, TIMES)
+        rising = table["share"] < table.groupby("method")["share"].transform("max")
+        last = table.loc[rising, "threshold"].max()
+        axes.set_xlim(table["threshold"].min(), next((time for time in TIMES[2:] if time > 1.1 * last), TIMES[-1]))
+    else:
+        style.ticks(axes, most=6)
     layout.legend_below(figure, methods, look)
     return figure
 
@@ -235,7 +246,7 @@ def _sizes(axes: Axes, sizes: Sequence[float]) -> None:
     """Put ticks at sizes that were measured, as many as there is room for."""
     from matplotlib.ticker import NullLocator
 
-    step = max(1, -(-len(sizes) // 5))
+    step = max(1, -(-len(sizes) // 6))
     axes.set_xticks(list(sizes[::step]), [style.number(size) for size in sizes[::step]])
     axes.xaxis.set_minor_locator(NullLocator())
 

@@ -15,7 +15,7 @@ from harness.report.entries import Entry, entries, write_csv, write_json
 from harness.results import Leaderboard, Overview, Results
 
 if TYPE_CHECKING:
-    from harness.report.figures import Plot
+    from harness.report.plot import Plot
 
 FORMATS = ("md", "csv", "latex", "html")
 FILES = {"md": "report.md", "latex": "report.tex", "html": "index.html"}

@@ -128,12 +128,13 @@ class Results:
         """The methods that the suite names as its field."""
         return {label for expression in self._field for label in self.select(expression, "method")["method_label"]}
 
-    def cost_profiles(self, metric: str, factors: Sequence[float]) -> list[CostProfile]:
-        """Return the performance profile of a cost for each family and device that has one."""
-        pairs = [(overview, evidence) for overview in self.overviews() for evidence in self.evidence()
-                 if (evidence.hardware, evidence.device) == (overview.hardware, overview.device)]  # fmt: skip
-        found = [cost_profile(overview, evidence, metric, factors) for overview, evidence in pairs]
-        return [profile for profile in found if profile is not None]
+    def cost_profile(self, overview: Overview, metric: str, factors: Sequence[float]) -> CostProfile | None:
+        """Return the performance profile of a cost among the methods of an overview, where it has one."""
+        if metric not in self.metrics:
+            return None
+        where = overview.hardware, overview.device
+        evidence = next(one for one in self.evidence() if (one.hardware, one.device) == where)
+        return cost_profile(overview, evidence, metric, factors)
 
     def select(self, expression: str, plain: str = "") -> pd.DataFrame:
         """Return the runs that an expression chooses (see `harness.selection`), as rows of `runs`.

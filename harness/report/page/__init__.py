@@ -22,7 +22,7 @@ from markupsafe import Markup
 from harness.logs import log_path
 from harness.report import overall, style, tables
 from harness.report.entries import Entry
-from harness.report.figures import Plot
+from harness.report.plot import Plot
 from harness.results import Leaderboard, Overview, Results
 from harness.stats.across import Scope
 from harness.text import one_line, printable
