@@ -164,6 +164,12 @@ def test_report_of_a_suite_has_its_trials(tuned):
     said = tuned[0]("report", "s.yaml", "--format", "md", "--out", "again").stdout
     assert "aim (tuned with 4 trials each)" in said
     assert "broken: 4 trials, 2 failed; chosen by miss on validation data: trial 2 with" in said
+    curves = pd.read_csv(tuned[0].folder / "again" / "plots" / "tuning.csv")
+    searches = {search.method: search for search in tuned[2].searches}
+    assert {m: list(c["mean"]) for m, c in curves.groupby("method")} == {
+        method: pytest.approx(search.curve) for method, search in searches.items()
+    }
+    assert (tuned[0].folder / "again" / "plots" / "tuning.png").exists()
 
 
 def test_plan_counts_the_runs_of_winners_that_nobody_knows_yet(tuned, dials):

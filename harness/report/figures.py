@@ -44,6 +44,7 @@ def plots_of(results: Results, boards: Sequence[Leaderboard], overviews: Sequenc
         _facets("pareto", "Quality and cost", PARETO, _pareto(results, boards, overviews), plots.pareto, shown, look),
         *found,
         _facets("curves", "Learning curves", CURVES, _curves(results, boards), plots.curves, shown, look),
+        _facets("tuning", "What tuning buys", TUNING, _tuning(results), _trials, shown, look),
         _facets("scaling", "Cost against size", SCALING, _scaling(results), plots.scaling, shown, look),
     ]
 
@@ -58,6 +59,11 @@ PARETO = (
     "reference 1) against the geometric mean of costs, where there are several tasks."
 )
 CURVES = "The score on validation data while training: mean over seeds, with the 95 % t-interval as a band."
+TUNING = (
+    "The best score on validation data that can be expected of k trials. Failed ones count as the worst, so that a "
+    "line begins where not all of k trials may have failed. In the data, `fresh` is the winner's score on seeds that "
+    "no trial has seen: the last point of a curve is biased, being the best of many."
+)
 SCALING = (
     "Cost against size, means over seeds, with the fitted power law. Its exponent, with the half-width of the 95 % "
     "interval, stands at the end of each line where there is room, and in the data for all."
@@ -114,6 +120,7 @@ _NOTHING = {
     "scores": "nothing is scored",
     "pareto": "no cost was measured",
     "curves": "no task was scored at several steps on validation data",
+    "tuning": "nothing was tuned",
     "scaling": "no cost was measured at several sizes",
 }
 
@@ -236,6 +243,29 @@ def _curves(results: Results, boards: Sequence[Leaderboard]) -> pd.DataFrame:
     renamed = found.rename(columns={"method_label": "method", "size": "n"})
     columns = ["task", "axis", "method", "step", "mean", "low", "high", "n"]
     return renamed[columns].reset_index(drop=True)
+
+
+def _tuning(results: Results) -> pd.DataFrame:
+    """Return the expected best of k trials for each method and task that was tuned, k from 1 to the budget."""
+    rows = [
+        {
+            "task": search.task,
+            "axis": _axis(search.metric, search.better),
+            "method": search.method,
+            "trials": k,
+            "mean": value,
+            "fresh": None if search.fresh is None else search.fresh.mean,
+        }
+        for search in results.searches
+        for k, value in enumerate(search.curve, start=1)
+    ]
+    return pd.DataFrame(rows)
+
+
+def _trials(table: pd.DataFrame, methods: Sequence[str], look: Mapping[str, Look]) -> Figure:
+    drawn = table[np.isfinite(table["mean"])]
+    drawn = drawn.assign(low=drawn["mean"], high=drawn["mean"])
+    return plots.curves(drawn, [method for method in methods if (drawn["method"] == method).any()], look, "trials")
 
 
 def _scaling(results: Results) -> pd.DataFrame:

@@ -61,10 +61,10 @@ def _seeds(axes: Axes, group: pd.DataFrame, y: np.ndarray[Any, Any]) -> None:
     axes.scatter(finite[:, 0], finite[:, 1], s=7, color="#b6bcc4", linewidth=0, zorder=2)
 
 
-def curves(table: pd.DataFrame, methods: Sequence[str], look: Mapping[str, Look]) -> Figure:
-    """Draw each task's learning curves: the mean over seeds, with the 95 % t-interval as a band.
+def curves(table: pd.DataFrame, methods: Sequence[str], look: Mapping[str, Look], x: str = "step") -> Figure:
+    """Draw each task's means against `x`, with the interval as a band.
 
-    Columns: task, axis, method, step, mean, low, high.
+    Columns: task, axis, method, that of `x`, mean, low, high.
     """
     import seaborn
 
@@ -75,7 +75,7 @@ def curves(table: pd.DataFrame, methods: Sequence[str], look: Mapping[str, Look]
     for (task, group), axes in zip(groups, all_axes, strict=True):
         seaborn.lineplot(
             group,
-            x="step",
+            x=x,
             y="mean",
             hue="method",
             hue_order=list(methods),
@@ -90,14 +90,14 @@ def curves(table: pd.DataFrame, methods: Sequence[str], look: Mapping[str, Look]
             line.set_linestyle(look[method].dashes)
         for method in drawn:
             part = group[group["method"] == method]
-            axes.fill_between(part["step"], part["low"], part["high"], color=look[method].colour, alpha=shade, lw=0)
+            axes.fill_between(part[x], part["low"], part["high"], color=look[method].colour, alpha=shade, lw=0)
         low, high = group["mean"].min(), group["mean"].max()
         if style.is_wide(group["mean"].tolist(), 20):
             axes.set_yscale("log")
             axes.set_ylim(low / 1.5, high * 1.5)
         else:
             axes.set_ylim(low - 0.12 * (high - low or 1), high + 0.12 * (high - low or 1))
-        _name(axes, str(task), "step", group["axis"].iloc[0])
+        _name(axes, str(task), x, group["axis"].iloc[0])
         style.ticks(axes)
     layout.legend_below(figure, methods, look)
     return figure
