@@ -6,7 +6,7 @@ import json
 import pandas as pd
 import pytest
 
-from harness.report import sections, tables
+from harness.report import overall, sections, tables
 from harness.results import Results
 from harness.schema import SCHEMA
 from harness.stats.across import Scope
@@ -480,6 +480,16 @@ def test_frozen_field_keeps_ranks_where_they_are_when_a_method_joins():
     assert is_frozen
     assert {method: after[method] for method in before} == before
     assert ranks_of(joined, [])[0]["good"].mean == before["good"].mean + 1
+
+
+def test_like_the_best_over_tasks_counts_comparisons_with_the_best_only():
+    """Told from it among three comparisons; among all six pairs it would not be."""
+    scores = {"best": [[0.80, 0.80, 0.80]] * 2, "near": [[0.788, 0.785, 0.79]] * 2, "a": [[0.1, 0.2, 0.3]] * 2,
+              "b": [[0.2, 0.3, 0.1]] * 2}  # fmt: skip
+    (found,) = over_tasks(scores).overviews()
+    pair = next(pair for pair in found.pairs if (pair.a, pair.b) == ("best", "near"))
+    assert found.pair("best", "near").p < 0.05 / 3 < 0.05 < pair.p
+    assert "near" not in overall.like_best(found)
 
 
 def test_pairs_over_tasks():
