@@ -9,7 +9,8 @@ DENOISER = Family(
     contract=(
         "(*, shape: list[int], **params) -> nn.Module from noisy samples (batch, *shape) to clean ones of the same "
         "shape, float32, each sample whatever the others are once it is in evaluation mode. Its attribute `loss` "
-        "names what it is trained by, one of bench_pde.denoisers.losses.LossName, and so what it estimates. The noise and the training are the task's"
+        "names what it is trained by, one of bench_pde.denoisers.losses.LossName, and so what it estimates. The noise "
+        "and the training are the task's"
     ),
     given=frozenset({"shape"}),
     traits=MappingProxyType(
