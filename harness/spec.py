@@ -21,6 +21,10 @@ class Family:
     arguments of a method's target are its parameters. `traits` says, for each trait that a member may
     claim, what the claim means. `checks` names a module whose functions `check_<name>(build)` measure every
     member; where <name> is a trait ("-" written as "_"), only the members that claim it.
+    `exercise` is "module:function" of a function ``(build, context) -> Mapping[str, Callable[[], object]]`` that builds
+    a member at a small fixed size and returns what of it is to be timed: the call "training", a step of training or
+    whatever stands in its place, and the call "inference", or one of them. Whether a commit made members slower or
+    larger is measured by these calls (`asv_benchmarks/`); a family without them is not.
     """
 
     name: str
@@ -28,6 +32,7 @@ class Family:
     given: frozenset[str] = frozenset()
     traits: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     checks: str | None = None
+    exercise: str | None = None
 
 
 @dataclass(frozen=True)
