@@ -12,10 +12,10 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from statistics import median
 
 from harness.errors import ResultsError
 from harness.stats import holm
-from harness.stats.intervals import Interval
 from harness.stats.validity import failures_differ
 from harness.tracking.changing import ALPHA, Tested, paired, unpaired
 from harness.tracking.records import Benchmark, Cell, Measured, Record, Tree
@@ -43,6 +43,9 @@ class Key:
 
     def __str__(self) -> str:
         return f"{self.benchmark}({', '.join(self.cell)})" if self.cell else self.benchmark
+
+
+Side = Mapping[Key, tuple[str | None, Measured]]  # a commit's cells, with the version of their benchmark by then
 
 
 @dataclass(frozen=True)
@@ -112,22 +115,26 @@ def common(tree: Tree, a: str, b: str, patterns: Iterable[str] = (), machine: st
 
     Raises ResultsError where a commit has no results, an expression is none, or nothing is in common.
     """
+    sides = [dict(_cells(tree, commit, machine)) for commit in (a, b)]
+    for commit, found in zip((a, b), sides, strict=True):
+        if not found:
+            raise ResultsError(f"nothing is measured at {commit[:8]}{f' on {machine}' if machine else ''}")
+    return chosen(tree.benchmarks, sides, patterns, f"{a[:8]} and {b[:8]}")
+
+
+def chosen(benchmarks: Mapping[str, Benchmark], sides: Sequence[Side], patterns: Iterable[str], names: str) -> Common:
+    """Return what two sides have in common; each has, for its cells, the benchmark's version and what it measured.
+
+    Raises ResultsError where an expression is none, or nothing is in common.
+    """
     try:
         wanted = [re.compile(pattern) for pattern in patterns]
     except re.error as error:
         raise ResultsError(f"'{error.pattern!s}' is no regular expression: {error}") from None
-    sides = [dict(_cells(tree, commit, machine)) for commit in (a, b)]
-    for commit, found in zip((a, b), sides, strict=True):
-        if not found:
-            raise ResultsError(
-                f"nothing is measured at {commit[:8]}{f' on {machine}' if machine else ''}; "
-                f"`bench asv run --commits {commit[:8]}` measures it"
-            )
     before, after = ({key: value for key, value in side.items() if _matches(key, wanted)} for side in sides)
-    both = _common(tree, before, after)
+    both = _common(benchmarks, before, after)
     if not both.pairs:
-        reason = "; ".join(both.left_out[:3]) or "no benchmark matches"
-        raise ResultsError(f"{a[:8]} and {b[:8]} have nothing in common: {reason}")
+        raise ResultsError(f"{names} have nothing in common: {'; '.join(both.left_out[:3]) or 'no benchmark matches'}")
     return both
 
 
@@ -162,10 +169,7 @@ def _matches(key: Key, wanted: Sequence[re.Pattern[str]]) -> bool:
     return not wanted or any(pattern.search(str(key)) for pattern in wanted)
 
 
-_Side = Mapping[Key, tuple[str | None, Measured]]
-
-
-def _common(tree: Tree, before: _Side, after: _Side) -> Common:
+def _common(benchmarks: Mapping[str, Benchmark], before: Side, after: Side) -> Common:
     pairs, left_out = [], []
     for key in sorted({*before, *after}, key=str):
         if key not in before or key not in after:
@@ -173,14 +177,14 @@ def _common(tree: Tree, before: _Side, after: _Side) -> Common:
             left_out.append(f"{key} is measured at the {there} commit only")
             continue
         (version_a, a), (version_b, b) = before[key], after[key]
-        if key.benchmark not in tree.benchmarks:
+        if key.benchmark not in benchmarks:
             left_out.append(f"{key} is not in benchmarks.json any more")
         elif version_a != version_b:
             left_out.append(f"{key} measures something else by now: version {version_a} is {version_b}")
         elif _is_skipped(a) or _is_skipped(b):
             left_out.append(f"{key} is not to be measured at the {'first' if _is_skipped(a) else 'second'} commit")
         else:
-            pairs.append(Pair(key, tree.benchmarks[key.benchmark], a, b))
+            pairs.append(Pair(key, benchmarks[key.benchmark], a, b))
     return Common(tuple(pairs), tuple(left_out))
 
 
@@ -190,16 +194,25 @@ def _is_skipped(measured: Measured) -> bool:
 
 def _change(pair: Pair, margin: float) -> Change:
     """Return a change before it is known how many others there are; what failed is judged at once."""
-    is_seeded = bool(pair.before.seeds and pair.after.seeds)
-    change = Change(pair.key, pair.benchmark.unit, pair.before.value, pair.after.value, Finding.UNCLEAR, "")
-    if is_seeded:
-        return _by_seed(change, pair, margin)
-    if pair.turns is None and (pair.before.value is None or pair.after.value is None):
-        return _failure(change)
+    before, after = pair.before, pair.after
+    change = Change(pair.key, pair.benchmark.unit, before.value, after.value, Finding.UNCLEAR, "")
     is_ratio = pair.benchmark.kind in RATIOS
     if pair.turns is not None:
-        return replace(change, tested=paired(*pair.turns, margin, is_ratio=is_ratio), how="measured in turns")
+        change = replace(change, before=_median(pair.turns[0]), after=_median(pair.turns[1]))
+        return _in_pairs(change, *pair.turns, margin, is_ratio, "measured in turns")
+    if before.seeds and after.seeds:
+        of_a, of_b = (dict(zip(one.seeds, one.samples, strict=True)) for one in (before, after))
+        seeds = sorted(of_a.keys() & of_b.keys())
+        a, b = ([math.inf if side[seed] is None else side[seed] or 0.0 for seed in seeds] for side in (of_a, of_b))
+        return _in_pairs(change, a, b, margin, False, "paired by seed")
+    if before.value is None or after.value is None:
+        return _failure(change)
     return _stored(change, pair, margin, is_ratio)
+
+
+def _median(values: Sequence[float]) -> float | None:
+    finite = [value for value in values if math.isfinite(value)]
+    return median(finite) if finite else None
 
 
 def _failure(change: Change) -> Change:
@@ -210,21 +223,21 @@ def _failure(change: Change) -> Change:
     return replace(change, finding=Finding.BETTER, how="fails at the first commit only")
 
 
-def _by_seed(change: Change, pair: Pair, margin: float) -> Change:
-    """Test the seeds that both commits have; a failed run counts as infinitely bad."""
-    before, after = (
-        {seed: math.inf if value is None else value for seed, value in zip(one.seeds, one.samples, strict=True)}
-        for one in (pair.before, pair.after)
-    )
-    seeds = sorted(before.keys() & after.keys())
-    if not seeds:
-        return replace(change, how="no seed in common", needed=None)
-    a, b = [before[seed] for seed in seeds], [after[seed] for seed in seeds]
+def _in_pairs(
+    change: Change, a: Sequence[float], b: Sequence[float], margin: float, is_ratio: bool, how: str
+) -> Change:
+    """Test values that belong together; one that failed is infinitely bad."""
+    if len(a) != len(b) or not a:
+        return replace(change, how=f"{how}: nothing in common")
     failed = sum(map(math.isinf, a)), sum(map(math.isinf, b))
-    if reason := failures_differ(*failed, len(seeds)):
+    if min(failed) == len(a):
+        return replace(change, finding=Finding.NOT_WORSE, how="fails at both commits")
+    if reason := failures_differ(*failed, len(a)):
         return replace(change, finding=Finding.WORSE if failed[1] > failed[0] else Finding.BETTER, how=reason)
-    how = f"paired by seed{f', {failed[0]} and {failed[1]} failed' if any(failed) else ''}"
-    return replace(change, tested=paired(a, b, margin, is_ratio=False), how=how)
+    if is_ratio and min(*a, *b) <= 0:
+        return replace(change, how=f"{how}: a value is not above 0")
+    how = f"{how}; {failed[0]} and {failed[1]} failed" if any(failed) else how
+    return replace(change, tested=paired(a, b, margin, is_ratio=is_ratio), how=how)
 
 
 def _stored(change: Change, pair: Pair, margin: float, is_ratio: bool) -> Change:
@@ -233,7 +246,7 @@ def _stored(change: Change, pair: Pair, margin: float, is_ratio: bool) -> Change
         [value for value in one.samples if value is not None] or [one.value or 0.0] for one in (pair.before, pair.after)
     )
     if is_ratio and min(*a, *b) <= 0:
-        return replace(change, how="a value is not above 0")
+        return replace(change, how="stored samples: a value is not above 0")
     if a == b:  # the same to the last bit
         return replace(change, finding=Finding.NOT_WORSE, how="identical")
     return replace(change, tested=unpaired(a, b, margin, is_ratio=is_ratio), how="stored samples")
@@ -250,8 +263,3 @@ def _judged(change: Change, p_worse: float, p_better: float, tested: int) -> Cha
     if found.p_not_worse < ALPHA:
         return replace(change, finding=Finding.NOT_WORSE, p=p_worse)
     return replace(change, p=p_worse, needed=found.needed(ALPHA / tested))
-
-
-def interval(change: Change) -> Interval | None:
-    """Return the relative loss with its 90 % interval, where there is one."""
-    return None if change.tested is None or math.isnan(change.tested.loss.mean) else change.tested.loss

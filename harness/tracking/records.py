@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,10 +20,9 @@ from typing import Any
 import numpy as np
 
 from harness.errors import ResultsError
+from harness.tracking.tree import COLUMNS, read_json, write_json
 
 BENCHMARKS, MACHINE = "benchmarks.json", "machine.json"
-_COLUMNS = ("result", "params", "version", "started_at", "duration", "stats_ci_99_a", "stats_ci_99_b", "stats_q_25",
-            "stats_q_75", "stats_number", "stats_repeat", "samples", "profile")  # fmt: skip
 
 Cell = tuple[str, ...]  # a value for each parameter of a benchmark, as Python writes it: ("'s4d'", "64")
 
@@ -110,15 +108,12 @@ class Tree:
 
 def write_tree(folder: Path, tree: Tree) -> None:
     """Write a results tree. Raises ResultsError where the folder cannot be written."""
-    try:
-        described = {name: _described(benchmark) for name, benchmark in tree.benchmarks.items()}
-        _write(folder / BENCHMARKS, {"version": 2, **described})
-        for machine, facts in tree.machines.items():
-            _write(folder / machine / MACHINE, {"version": 1, "machine": machine, **facts})
-        for record in tree.records:
-            _write(folder / record.path, _plain(record, tree.benchmarks))
-    except OSError as error:
-        raise ResultsError(f"{folder} cannot be written: {error.strerror}; choose another with --out") from error
+    described = {name: _described(benchmark) for name, benchmark in tree.benchmarks.items()}
+    write_json(folder / BENCHMARKS, {"version": 2, **described})
+    for machine, facts in tree.machines.items():
+        write_json(folder / machine / MACHINE, {"version": 1, "machine": machine, **facts})
+    for record in tree.records:
+        write_json(folder / record.path, _plain(record, tree.benchmarks))
 
 
 def read_tree(folder: Path, commits: Sequence[str] = ()) -> Tree:
@@ -174,7 +169,7 @@ def _plain(record: Record, benchmarks: Mapping[str, Benchmark]) -> dict[str, Any
         "python": record.python,
         "requirements": {},
         "env_vars": {},
-        "result_columns": list(_COLUMNS),
+        "result_columns": list(COLUMNS),
         "results": rows,
         "durations": {},
         "seeds": seeds,
@@ -197,9 +192,9 @@ def _row(benchmark: Benchmark, series: Series, found: Sequence[Measured | None],
         "stats_repeat": counts,
         "samples": [None if one is None else [_json(sample) for sample in one.samples] or None for one in found],
     }
-    row = [columns.get(name) for name in _COLUMNS]
+    row = [columns.get(name) for name in COLUMNS]
     row = [None if isinstance(cells, list) and all(cell is None for cell in cells) else cells for cells in row]
-    row[_COLUMNS.index("params")] = [list(values) for values in benchmark.params]
+    row[COLUMNS.index("params")] = [list(values) for values in benchmark.params]
     while row and row[-1] is None:
         row.pop()
     return row
@@ -219,15 +214,10 @@ def _json(value: float | None) -> float | None:
     return None if value is None or math.isinf(value) else value
 
 
-def _write(path: Path, plain: Mapping[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(plain, indent=1), encoding="utf-8")
-
-
 def _read(path: Path, version: int) -> dict[str, Any]:
     try:
-        plain = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        plain = read_json(path)
+    except OSError as error:
         raise ResultsError(f"{path} cannot be read: {error}") from error
     if not isinstance(plain, dict) or plain.pop("version", None) != version:
         raise ResultsError(f'{path} is no such file of asv 0.6: it has to be an object with "version": {version}')
@@ -253,20 +243,25 @@ def _benchmark(path: Path, plain: Any) -> Benchmark:
 def _record(path: Path) -> Record:
     plain = _read(path, 2)
     try:
-        seeds = plain.get("seeds", {})
-        rows = {name: dict(zip(plain["result_columns"], row, strict=False)) for name, row in plain["results"].items()}
-        params = {str(key): str(value) for key, value in plain["params"].items()}
-        return Record(
-            commit=plain["commit_hash"],
-            machine=params.pop("machine"),
-            environment=plain["env_name"],
-            date=int(plain["date"]),
-            series={name: Series(row.get("version"), _cells(row, seeds.get(name))) for name, row in rows.items()},
-            params=params,
-            python=plain["python"],
-        )
+        return record_of(plain)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ResultsError(f"{path} is no result file of asv: {type(error).__name__}: {error}") from error
+
+
+def record_of(plain: Mapping[str, Any]) -> Record:
+    """Return what a result file of asv holds. Raises KeyError, TypeError or ValueError where it is none."""
+    seeds = plain.get("seeds", {})
+    rows = {name: dict(zip(plain["result_columns"], row, strict=False)) for name, row in plain["results"].items()}
+    params = {str(key): str(value) for key, value in plain["params"].items()}
+    return Record(
+        commit=plain["commit_hash"],
+        machine=params.pop("machine"),
+        environment=plain["env_name"],
+        date=int(plain["date"]),
+        series={name: Series(row.get("version"), _cells(row, seeds.get(name))) for name, row in rows.items()},
+        params=params,
+        python=plain["python"],
+    )
 
 
 def _cells(row: Mapping[str, Any], seeds: Sequence[Sequence[int] | None] | None) -> dict[Cell, Measured]:
