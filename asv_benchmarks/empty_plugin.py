@@ -1,5 +1,6 @@
 """A plugin whose task does nothing, so that what is left is the harness."""
 
+import math
 import sys
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from harness import Family, Method, Metric, Outputs, Task, hookimpl
 
 FAMILY = Family("empty", "() -> None")
 
-def nothing(size: int = 0):
+def nothing(size: int = 0, width: int = 0):
     return None
 
 def value(prediction):
@@ -48,10 +49,8 @@ def install(folder: Path) -> None:
 
 
 def suite(folder: Path, runs: int) -> Path:
-    """Write a suite of so many runs, half of them on the second of two methods, and return its path."""
-    path = folder / f"empty-{runs}.yaml"
-    seeds = list(range(runs // 2))
-    path.write_text(
-        f"seeds: {seeds}\ntasks: [empty]\nmethods:\n  - nothing\n  - {{method: nothing, params: {{size: 1}}}}\n"
-    )
+    """Write a suite of so many runs, ten seeds of a square grid, and return its path."""
+    path, side = folder / f"empty-{runs}.yaml", list(range(math.isqrt(runs // 10)))
+    grid = f"{{size: {side}, width: {side}}}"
+    path.write_text(f"seeds: {list(range(10))}\ntasks: [empty]\nmethods:\n  - {{method: nothing, grid: {grid}}}\n")
     return path

@@ -6,7 +6,6 @@ is measured from then on; a commit at which it is not there is a gap in its hist
 
 import importlib
 from collections.abc import Callable, Mapping
-from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -26,7 +25,7 @@ def resolved(target: str) -> Any:
 
 
 def exercised(name: str) -> Mapping[str, Callable[[], object]]:
-    """Return the calls of a method, built by its family: of "training" and "inference" those that it has."""
+    """Return the calls "training" and "inference" of a method, built by its family."""
     from harness import scoring
 
     torch.set_num_threads(1)
@@ -34,10 +33,8 @@ def exercised(name: str) -> Mapping[str, Callable[[], object]]:
     method, seeds = METHODS[name], scoring.seeds(0)
     torch.manual_seed(seeds.method)
     context = SimpleNamespace(device="cpu", seeds=seeds)
-    found: Mapping[str, Callable[[], object]] = resolved(method.family.exercise)(
-        partial(resolved(method.target)), context
-    )
-    return found
+    calls: Mapping[str, Callable[[], object]] = resolved(method.family.exercise)(resolved(method.target), context)
+    return calls
 
 
 class Speed:

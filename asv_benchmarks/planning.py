@@ -13,6 +13,7 @@ class Plan:
     timeout = 300
     repeat = (3, 6, 10.0)
     number = 1
+    rounds = 1
     warmup_time = 0.0
 
     def setup(self, runs: int) -> None:
