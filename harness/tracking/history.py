@@ -1,4 +1,4 @@
-"""A results tree -> what its page shows: a series of values for each benchmark, combination of parameters and machine."""
+"""A results tree -> what its page shows: a series of values for each benchmark, its parameters and where it was run."""
 
 from __future__ import annotations
 
@@ -81,9 +81,8 @@ def mark(history: History, published: Path, benchmarks: Mapping[str, Any]) -> in
     places = {commit.hash: number for number, commit in enumerate(history.commits)}
     numbers = {int(revision): places.get(hash) for revision, hash in index["revision_to_hash"].items()}
     count = 0
-    for _, path, where, combination, _, _, jumps in json.loads((published / "regressions.json").read_text())[
-        "regressions"
-    ]:
+    regressions = json.loads((published / "regressions.json").read_text(encoding="utf-8"))["regressions"]
+    for _, path, where, combination, _, _, jumps in regressions:
         name = Path(path).name.removesuffix(".json")
         key = tree.combinations(benchmarks[name])[combination or 0]
         for one in (one for one in history.series if (one.benchmark, one.params) == (name, key)):
@@ -134,9 +133,7 @@ def _in_order(repository: Path, hashes: Iterable[str]) -> tuple[list[Commit], li
         except BenchError:
             strangers.append(hash)
     if not known:
-        raise BenchError(
-            f"{repository} has none of the {len(strangers)} commits that are measured; is it the right one?"
-        )
+        raise BenchError(f"{repository} has none of the {len(strangers)} commits that are measured: is it another one?")
     return list(_topological(repository, known)), strangers
 
 

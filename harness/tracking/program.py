@@ -75,8 +75,8 @@ class Asv:
         command += ["--set-commit-hash", commit.hash, "--record-samples", "--show-stderr"]
         command += [word for pattern in patterns for word in ("--bench", pattern)]
         asv = subprocess.Popen(
-            command, env=clean_environment() | {MARK: str(self._folder)}, cwd=self._folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL, text=True, errors="replace", start_new_session=True,
+            command, env=clean_environment() | {MARK: str(self._folder)}, cwd=self._folder, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True,
         )  # fmt: skip
         try:
             return asv.communicate()[0]

@@ -10,9 +10,9 @@ import base64
 import hashlib
 import importlib.metadata
 import json
-import shutil
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -48,7 +48,9 @@ def publish(settings: Settings) -> Page:
     page cannot be written.
     """
     found = history.read(settings.results, settings.repository)
-    count = history.mark(found, _published(settings), tree.read_json(settings.results / "benchmarks.json"))
+    with tempfile.TemporaryDirectory() as folder:
+        _publish(settings, Path(folder))
+        count = history.mark(found, Path(folder, "html"), tree.read_json(settings.results / "benchmarks.json"))
     path = settings.page / "index.html"
     try:
         settings.page.mkdir(parents=True, exist_ok=True)
@@ -58,21 +60,17 @@ def publish(settings: Settings) -> Page:
     return Page(path, found, count)
 
 
-def _published(settings: Settings) -> Path:
-    """Have asv publish into a folder of its own, and return that."""
-    folder = settings.work / "published"
-    shutil.rmtree(folder, ignore_errors=True)
-    config = folder.with_suffix(".json")
-    places = {"repo": str(settings.repository), "results_dir": str(settings.results), "html_dir": str(folder)}
-    tree.write_json(config, settings.raw | places | {"branches": list(settings.branches), "version": 1})
+def _publish(settings: Settings, folder: Path) -> None:
+    """Have asv publish into `folder`/html."""
+    config = folder / "asv.conf.json"
+    places = {"repo": settings.repository, "results_dir": settings.results, "html_dir": folder / "html"}
+    branches = {"branches": list(settings.branches), "version": 1}
+    tree.write_json(config, settings.raw | {name: str(path) for name, path in places.items()} | branches)
     command = [sys.executable, "-P", "-m", "asv", "publish", "--config", str(config), "--no-pull"]
-    done = subprocess.run(
-        command, env=clean_environment(), cwd=settings.work, capture_output=True, text=True, check=False
-    )
-    if done.returncode or not (folder / "regressions.json").exists():
+    done = subprocess.run(command, env=clean_environment(), cwd=folder, capture_output=True, text=True, check=False)
+    if done.returncode or not (folder / "html" / "regressions.json").exists():
         said = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()] or ["nothing"]
         raise BenchError(f"asv could not publish {settings.results}; it says: {one_line(said[-1])}")
-    return folder
 
 
 def _rendered(project: str, found: History, regressions: int) -> str:
