@@ -23,6 +23,7 @@ const SCALES = {
 };
 
 function shown(value, unit) {
+  if (value === 0) return "0";
   for (const [size, name] of SCALES[unit] || []) {
     if (Math.abs(value) >= size) return `${Number((value / size).toPrecision(4))} ${name}`;
   }
@@ -102,18 +103,23 @@ function ticks(low, high, isLog) {
 }
 
 function graph(series, isLog) {
-  const width = 920, height = 340, left = 90, bottom = 46, all = data.commits.length;
-  const ends = series.points.flatMap((point) => [point[1], point[2] ?? point[1], point[3] ?? point[1]]);
+  const width = 920, height = 340, left = 90, right = 50, bottom = 46, all = data.commits.length;
+  const values = series.points.map((point) => point[1]), ends = [...values, ...values.map((value) => value / 1.5)];
+  const most = 1.5 * Math.max(...values), least = Math.min(0, ...values);
+  for (const [, , from, to] of series.points) {
+    if (from !== null) ends.push(...[from, to].map((end) => Math.min(Math.max(end, least), Math.max(most, 0))));
+  }
   const positive = ends.filter((value) => value > 0);
   isLog = isLog && positive.length > 0;
   const scale = (value) => isLog ? Math.log10(Math.max(value, Math.min(...positive))) : value;
+  const inside = (value) => Math.min(Math.max(value, low), high);
   const high = Math.max(...(isLog ? positive : ends)), low = isLog ? Math.min(...positive) : Math.min(0, ...ends);
   const span = scale(high) - scale(low) || 1;
-  const x = (commit) => left + (width - left - 20) * (all > 1 ? commit / (all - 1) : 0.5);
+  const x = (commit) => left + (width - left - right) * (all > 1 ? commit / (all - 1) : 0.5);
   const y = (value) => height - bottom - (height - bottom - 14) * (scale(value) - scale(low)) / span;
   const svg = shape("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label(series) });
   for (const value of ticks(low, high, isLog)) {
-    svg.append(shape("line", { class: "axis", x1: left, x2: width - 20, y1: y(value), y2: y(value) }));
+    svg.append(shape("line", { class: "axis", x1: left, x2: width - right, y1: y(value), y2: y(value) }));
     svg.append(shape("text", { x: left - 8, y: y(value) + 4, "text-anchor": "end" }, shown(value, series.unit)));
   }
   const every = Math.ceil(all / 9);
@@ -131,7 +137,7 @@ function graph(series, isLog) {
     svg.append(shape("polyline", { class: "curve", points: part.map(([commit, value]) => [x(commit), y(value)]).join(" ") }));
   }
   for (const [commit, value, from, to] of series.points) {
-    if (from !== null) svg.append(shape("line", { class: "interval", x1: x(commit), x2: x(commit), y1: y(from), y2: y(to) }));
+    if (from !== null) svg.append(shape("line", { class: "interval", x1: x(commit), x2: x(commit), y1: y(inside(from)), y2: y(inside(to)) }));
     const dot = shape("circle", { class: "point", cx: x(commit), cy: y(value), r: 4 });
     dot.append(shape("title", {}, `${commitName(data.commits[commit])}: ${shown(value, series.unit)}`));
     svg.append(dot);
