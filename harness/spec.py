@@ -22,9 +22,9 @@ class Family:
     claim, what the claim means. `checks` names a module whose functions `check_<name>(build)` measure every
     member; where <name> is a trait ("-" written as "_"), only the members that claim it.
     `exercise` is "module:function" of a function ``(build, context) -> Mapping[str, Callable[[], object]]`` that builds
-    a member at a small fixed size and returns what of it is to be timed: the call "training", a step of training or
-    whatever stands in its place, and the call "inference", or one of them. Whether a commit made members slower or
-    larger is measured by these calls (`asv_benchmarks/`); a family without them is not.
+    a member at a small fixed size and returns two calls: "training", a step of training or what stands in its place,
+    and "inference". By them is measured whether a commit made members slower or larger (`asv_benchmarks/`), unless the
+    family has none.
     """
 
     name: str

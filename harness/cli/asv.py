@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 
@@ -36,6 +37,8 @@ def run(commits: tuple[str, ...], patterns: tuple[str, ...], config: Path) -> No
     from harness.tracking.running import measure
     from harness.tracking.settings import read_settings
 
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     outcome = measure(read_settings(config), commits, patterns, tell=click.echo, warn=warn)
     click.echo(f"{outcome}\nresults: {outcome.results}; `bench asv publish` shows them")
     sys.exit(1 if outcome.gaps else 0)

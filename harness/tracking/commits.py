@@ -83,9 +83,9 @@ def _named(repository: Path, name: str) -> list[Commit]:
         raise BenchError(
             f"the range '{name}' holds no commit; OLDER..NEWER holds what leads from OLDER to NEWER, and NEWER"
         )
-    return [_read(line) for line in lines]
+    return [read(line) for line in lines]
 
 
-def _read(line: str) -> Commit:
+def read(line: str) -> Commit:
     hash, date, subject = (*line.split(" ", 2), "")[:3]
     return Commit(hash, int(date), subject)

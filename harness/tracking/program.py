@@ -29,6 +29,9 @@ main()
 """
 
 
+MARK = "BENCH_ASV"  # in the environment of all that a session starts
+
+
 class Asv:
     """asv as a program, which writes into a folder of its own."""
 
@@ -41,6 +44,10 @@ class Asv:
         config["results_dir"] = str(self._results)
         tree.write_json(self._config, config)
         tree.write_json(self._machines, {"version": 1, self._machine: machine})
+
+    def end_strays(self) -> None:
+        """End what a session that was killed has left running here, which would disturb what is measured."""
+        processes.kill_marked(MARK, str(self._folder))
 
     @property
     def _results(self) -> Path:
@@ -74,8 +81,8 @@ class Asv:
         command += [word for pattern in patterns for word in ("--bench", pattern)]
         command += [word for attribute in attributes for word in ("--attribute", attribute)]
         asv = subprocess.Popen(
-            command, env=clean_environment(), cwd=self._folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL, text=True, errors="replace", start_new_session=True,
+            command, env=clean_environment() | {MARK: str(self._folder)}, cwd=self._folder, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True,
         )  # fmt: skip
         try:
             return asv.communicate()[0]

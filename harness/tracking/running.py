@@ -82,6 +82,7 @@ class _Session:
         self._tree = WorkTree(settings.repository, settings.work)
         self._machine = identity.machine()
         self._asv = Asv(settings, self._tree, self._machine)
+        self._asv.end_strays()
 
     def measure(self, commit: Commit) -> None:
         try:

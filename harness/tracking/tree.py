@@ -64,8 +64,10 @@ def measured(path: Path, benchmark: Benchmark) -> set[Key]:
         content = read_json(path)
     except FileNotFoundError:
         return set()
-    row = _row(content, benchmark["name"])
-    return set() if row.get("version") != benchmark["version"] else {k for k, v in _each(row).items() if "result" in v}
+    found = row(content, benchmark["name"])
+    if found.get("version") != benchmark["version"]:
+        return set()
+    return {key for key, cell in each(found).items() if "result" in cell}
 
 
 def add(path: Path, content: Mapping[str, Any], name: str) -> None:
@@ -78,15 +80,15 @@ def add(path: Path, content: Mapping[str, Any], name: str) -> None:
     except FileNotFoundError:
         stored = {**content, "result_columns": list(COLUMNS), "results": {}}
     stored["durations"] = {**stored.get("durations", {}), **content.get("durations", {})}
-    new, old = _row(content, name), _row(stored, name)
-    cells = _each(new)
+    new, old = row(content, name), row(stored, name)
+    cells = each(new)
     params = new["params"]
     if old.get("version") == new.get("version"):
-        cells = {key: cell for key, cell in _each(old).items() if len(key) == len(params)} | cells
+        cells = {key: cell for key, cell in each(old).items() if len(key) == len(params)} | cells
         params = [union(*both) for both in zip(new["params"], old["params"], strict=True)] if cells else params
     columns = [new | {"params": params} | _columns(cells, params)]
     stored["result_columns"] = list(COLUMNS)
-    stored["results"] = {other: _trimmed(_row(stored, other)) for other in stored["results"]}
+    stored["results"] = {other: _trimmed(row(stored, other)) for other in stored["results"]}
     stored["results"][name] = _trimmed(columns[0])
     write_json(path, stored)
 
@@ -96,12 +98,13 @@ def union(*lists: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(itertools.chain(*lists)))
 
 
-def _row(content: Mapping[str, Any], name: str) -> dict[str, Any]:
+def row(content: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Return a benchmark's columns by name; nothing where the file has none of it."""
     row = content["results"].get(name)
     return {} if row is None else dict(zip(content["result_columns"], row, strict=False))
 
 
-def _each(row: Mapping[str, Any]) -> dict[Key, dict[str, Any]]:
+def each(row: Mapping[str, Any]) -> dict[Key, dict[str, Any]]:
     """Return, for each combination of a row's parameters, those of its columns that hold something."""
     keys = combinations(row) if row else []
     cells: dict[Key, dict[str, Any]] = {key: {} for key in keys}
