@@ -93,5 +93,5 @@ def export(suites_or_folders: tuple[str, ...], results: str, by: By, out: Path, 
         warn(f"{damage}; what it holds is left out")
     exported = export_(found, by, out, repo, f"{', '.join(found)}: quality by {by}")
     for reason, count in exported.left_out.items():
-        warn(f"{count} runs {reason}; gaps in the history")
+        warn(f"{count} of the runs {reason}; gaps in the history")
     click.echo(f"{exported}; `bench asv publish --config {exported.config}` shows them")

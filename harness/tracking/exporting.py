@@ -41,7 +41,7 @@ class Exported:
     left_out: dict[str, int] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        return f"{self.points} points, {self.series} series"
+        return f"{self.points} point{'s' * (self.points != 1)}, {self.series} series"
 
 
 def export(suites: Mapping[str, Results], by: By, out: Path, repository: Path, project: str) -> Exported:
@@ -63,7 +63,7 @@ def export(suites: Mapping[str, Results], by: By, out: Path, repository: Path, p
         cells += [(point, suite, value) for point, value in _placed(found, timeline, exported.left_out)]
         metrics |= {(suite, name): direction for name, direction in _directions(found).items()}
     if not cells:
-        reasons = "; ".join(f"{count} runs {reason}" for reason, count in exported.left_out.items())
+        reasons = "; ".join(f"{count} of the runs {reason}" for reason, count in exported.left_out.items())
         raise ResultsError(f"nothing to export{f': {reasons}' if reasons else ''}; --by date takes whatever is stored")
     points = timeline.ordered({point for point, _, _ in cells})
     hashes = timeline.hashes(out / "history", points)

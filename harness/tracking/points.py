@@ -6,7 +6,7 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from packaging.version import InvalidVersion, Version
@@ -63,7 +63,9 @@ class Commits(Timeline):
             known = [hash for hash in told if hash in self._when]
             if len(known) == 1 and not told[known[0]]:
                 return known[0], ""
-            if known:
+            if len(known) > 1:
+                reason = "tell several commits"
+            elif known:
                 reason = "were made with changes that were not committed"
             elif told:
                 reason = f"were made at commits that are not on the branch checked out in {self._repository}"
@@ -95,7 +97,15 @@ class Versions(Timeline):
         return state.version, ""
 
     def ordered(self, names: set[str]) -> list[Point]:
-        return [Point(name, self._began[name]) for name in sorted(names, key=Version)]
+        """Return points by name, in the order of versions; one measured too early is moved to a second after the last.
+
+        asv goes by dates, and an old version may have been measured after a newer one.
+        """
+        points, last = list[Point](), datetime.min.replace(tzinfo=UTC)
+        for name in sorted(names, key=Version):
+            last = max(self._began[name].replace(microsecond=0), last + timedelta(seconds=1))
+            points.append(Point(name, last))
+        return points
 
 
 class Dates(Timeline):

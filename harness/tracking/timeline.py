@@ -12,18 +12,16 @@ from harness.tracking.commits import git, own_environment
 
 
 def make_timeline(folder: Path, points: Sequence[tuple[str, datetime]]) -> dict[str, str]:
-    """Make a repository with a commit and a tag for each point, in order, and return their hashes by the point's name.
+    """Make a repository with a commit and a tag for each point, and return their hashes by the point's name.
 
-    The same points make the same hashes. asv goes by the dates of commits: one that would not be later than the one
-    before is moved to a second after it.
+    Points are pairs of a name and a date, which have to rise. The same points make the same hashes.
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     git(folder, "init", "--quiet", "--initial-branch=main")
-    tree, parent, last, hashes = git(folder, "write-tree").strip(), list[str](), 0, dict[str, str]()
+    tree, parent, hashes = git(folder, "write-tree").strip(), list[str](), dict[str, str]()
     for name, when in points:
-        last = max(round(when.timestamp()), last + 1)
-        environment = own_environment(**_who(f"{last} +0000"))
+        environment = own_environment(**_who(f"{round(when.timestamp())} +0000"))
         arguments = ["commit-tree", tree, "-m", name, *parent]
         hashes[name] = git(folder, *arguments, environment=environment).strip()
         git(folder, "tag", tag(name), hashes[name])
