@@ -74,6 +74,7 @@ def add(path: Path, content: Mapping[str, Any], name: str) -> None:
     """Add a benchmark's columns, from what asv has just written (`content`), to a results file.
 
     Combinations of an earlier version of the benchmark go; of this version those stay that were not measured again.
+    What is no number, which asv takes as it comes, counts as failed.
     """
     try:
         stored = read_json(path)
@@ -81,7 +82,7 @@ def add(path: Path, content: Mapping[str, Any], name: str) -> None:
         stored = {**content, "result_columns": list(COLUMNS), "results": {}}
     stored["durations"] = {**stored.get("durations", {}), **content.get("durations", {})}
     new, old = row(content, name), row(stored, name)
-    cells = each(new)
+    cells = {key: cell for key, cell in each(new).items() if isinstance(cell.get("result"), int | float)}
     params = new["params"]
     if old.get("version") == new.get("version"):
         cells = {key: cell for key, cell in each(old).items() if len(key) == len(params)} | cells
