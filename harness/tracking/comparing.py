@@ -182,7 +182,9 @@ def _common(benchmarks: Mapping[str, Benchmark], before: Side, after: Side) -> C
         elif version_a != version_b:
             left_out.append(f"{key} measures something else by now: version {version_a} is {version_b}")
         elif _is_skipped(a) or _is_skipped(b):
-            left_out.append(f"{key} is not to be measured at the {'first' if _is_skipped(a) else 'second'} commit")
+            left_out.append(f"{key} is not measured at the {'first' if _is_skipped(a) else 'second'} commit")
+        elif a.value is None and not a.seeds:
+            left_out.append(f"{key} has no value at the first commit: it failed, or was not measured")
         else:
             pairs.append(Pair(key, benchmarks[key.benchmark], a, b))
     return Common(tuple(pairs), tuple(left_out))
@@ -205,22 +207,14 @@ def _change(pair: Pair, margin: float) -> Change:
         seeds = sorted(of_a.keys() & of_b.keys())
         a, b = ([math.inf if side[seed] is None else side[seed] or 0.0 for seed in seeds] for side in (of_a, of_b))
         return _in_pairs(change, a, b, margin, False, "paired by seed")
-    if before.value is None or after.value is None:
-        return _failure(change)
+    if after.value is None:  # asv does not tell a failure from what was not asked for
+        return replace(change, how="no value at the second commit: it failed, or was not measured")
     return _stored(change, pair, margin, is_ratio)
 
 
 def _median(values: Sequence[float]) -> float | None:
     finite = [value for value in values if math.isfinite(value)]
     return median(finite) if finite else None
-
-
-def _failure(change: Change) -> Change:
-    if change.before is None and change.after is None:
-        return replace(change, finding=Finding.NOT_WORSE, how="fails at both commits")
-    if change.after is None:
-        return replace(change, finding=Finding.WORSE, how="fails at the second commit")
-    return replace(change, finding=Finding.BETTER, how="fails at the first commit only")
 
 
 def _in_pairs(

@@ -4,7 +4,8 @@ Written so that `asv publish`, `compare` and `show` of asv 0.6 take it for their
 version 2, machines of version 1); read from what they have written. asv itself is not needed. Beside what asv knows, a
 result file may hold `seeds`: which seed each sample is of. asv passes over it.
 
-Values are as asv means them: None is a failure, NaN a cell that is not to be measured.
+Values are as asv means them: NaN is a cell that is not measured. None is a failure, but in what asv has written also a
+cell that was not asked for.
 """
 
 from __future__ import annotations
@@ -64,9 +65,12 @@ class Measured:
     seeds: tuple[int, ...] = ()
 
 
+NOT_MEASURED = Measured(math.nan)
+
+
 @dataclass(frozen=True)
 class Series:
-    """The cells of one benchmark at one commit, and the benchmark's version by then."""
+    """The cells of one benchmark at one commit, and the benchmark's version by then; cells not there: not measured."""
 
     version: str | None
     cells: Mapping[Cell, Measured]
@@ -156,10 +160,10 @@ def _plain(record: Record, benchmarks: Mapping[str, Benchmark]) -> dict[str, Any
     rows, seeds = {}, {}
     for name, series in record.series.items():
         benchmark = benchmarks[name]
-        found = [series.cells.get(cell) for cell in benchmark.cells]
+        found = [series.cells.get(cell, NOT_MEASURED) for cell in benchmark.cells]
         rows[name] = _row(benchmark, series, found, record.date)
-        if any(one is not None and one.seeds for one in found):
-            seeds[name] = [None if one is None else list(one.seeds) for one in found]
+        if any(one.seeds for one in found):
+            seeds[name] = [list(one.seeds) for one in found]
     return {
         "version": 2,
         "commit_hash": record.commit,
@@ -176,21 +180,21 @@ def _plain(record: Record, benchmarks: Mapping[str, Benchmark]) -> dict[str, Any
     }
 
 
-def _row(benchmark: Benchmark, series: Series, found: Sequence[Measured | None], started_at: int) -> list[Any]:
+def _row(benchmark: Benchmark, series: Series, found: Sequence[Measured], started_at: int) -> list[Any]:
     """Return the values of asv's columns, without the empty ones at the end."""
     quartiles = [_quartiles(one) for one in found]
-    counts = [None if one is None or not one.samples else len(one.samples) for one in found]
+    counts = [len(one.samples) or None for one in found]
     columns: dict[str, Any] = {
-        "result": [None if one is None else _json(one.value) for one in found],
+        "result": [_json(one.value) for one in found],
         "version": series.version,
         "started_at": started_at,
-        "stats_ci_99_a": [None if one is None else _json(one.low) for one in found],
-        "stats_ci_99_b": [None if one is None else _json(one.high) for one in found],
+        "stats_ci_99_a": [_json(one.low) for one in found],
+        "stats_ci_99_b": [_json(one.high) for one in found],
         "stats_q_25": [low for low, _ in quartiles],
         "stats_q_75": [high for _, high in quartiles],
         "stats_number": [None if count is None else 1 for count in counts],
         "stats_repeat": counts,
-        "samples": [None if one is None else [_json(sample) for sample in one.samples] or None for one in found],
+        "samples": [[_json(sample) for sample in one.samples] or None for one in found],
     }
     row = [columns.get(name) for name in COLUMNS]
     row = [None if isinstance(cells, list) and all(cell is None for cell in cells) else cells for cells in row]
@@ -200,9 +204,9 @@ def _row(benchmark: Benchmark, series: Series, found: Sequence[Measured | None],
     return row
 
 
-def _quartiles(measured: Measured | None) -> tuple[float | None, float | None]:
+def _quartiles(measured: Measured) -> tuple[float | None, float | None]:
     """Return the quartiles of what was measured well; none where asv would have no statistics either."""
-    values = [sample for sample in (measured.samples if measured else ()) if sample is not None]
+    values = [sample for sample in measured.samples if sample is not None]
     if not values:
         return None, None
     low, high = np.quantile(values, [0.25, 0.75])

@@ -53,7 +53,7 @@ def verdict(comparison: Comparison) -> str:
         return f"{'something is worse' if comparison.exit_code else 'nothing is worse'} ({told})"
     needed = [change.needed for change in comparison.of(Finding.UNCLEAR)]
     known = [count for count in needed if count is not None]
-    advice = f"about {max(known)} samples on each side are needed" if known else "no number of samples would tell soon"
+    advice = f"about {max(known)} samples on each side are needed" if known else "the table says why"
     return f"cannot tell whether anything is worse ({told}): {advice}"
 
 
@@ -74,7 +74,7 @@ def notes(comparison: Comparison) -> list[str]:
 def _line(change: Change) -> list[str]:
     tested = change.tested
     p = "–" if change.p is None else f"{change.p:.2g}"
-    needed = "" if change.finding is not Finding.UNCLEAR else f"; needs {change.needed or 'millions'}"
+    needed = f"; needs {change.needed or 'millions'}" if tested and change.finding is Finding.UNCLEAR else ""
     return [
         change.finding.value,
         str(change.key),
@@ -103,7 +103,7 @@ def _percent(value: float) -> str:
 
 def _number(value: float | None, unit: str) -> str:
     if value is None:
-        return "failed"
+        return "–"
     if unit == "bytes":
         return show_size(value)
     if unit == "seconds":

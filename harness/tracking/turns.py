@@ -23,6 +23,7 @@ from harness.tracking.settings import Settings
 from harness.tracking.worktree import WorkTree
 
 BRIEFLY = ("rounds=1", "repeat=(1,5,0.5)", "warmup_time=0.1")  # of one turn
+TO_COME = Measured(0.0)  # in place of what a cell has measured, before it has
 
 
 def in_turns(
@@ -74,7 +75,7 @@ class _Side:
     def cells(self) -> dict[Key, tuple[str, Measured]]:
         """Return the cells that there are, with nothing measured yet."""
         return {
-            Key(name, cell, self._machine, identity.environment_name()): (str(one["version"]), Measured(None))
+            Key(name, cell, self._machine, identity.environment_name()): (str(one["version"]), TO_COME)
             for name, one in self.benchmarks.items()
             for cell in tree.combinations(one)
         }

@@ -2,17 +2,21 @@
 
 import json
 import math
+from datetime import UTC, datetime, timedelta
 
+import click.testing
 import numpy as np
 import pytest
 from asv.results import Results
 from scipy.stats import mannwhitneyu, ttest_1samp, ttest_rel, wilcoxon
 
+from harness.cli import main
 from harness.stats.rank_sum import least_values, shifted
 from harness.tracking.changing import paired, unpaired
 from harness.tracking.comparing import Common, Finding, Key, Pair, common, compare
 from harness.tracking.records import Benchmark, Measured, Record, Series, Tree, read_tree, write_tree
 from harness.tracking.telling import facts, markdown, notes, verdict
+from harness.tracking.timeline import make_timeline
 
 TIME = Benchmark("speed.time_step", "time", "seconds", ("n",), (("10", "20"),))
 PEAK = Benchmark("speed.peakmem_step", "peakmemory", "bytes")
@@ -189,10 +193,22 @@ def test_failures_count(before, after, finding):
     assert only(judged(record(A, error=[sides[0]]), record(B, error=[sides[1]]))).finding is finding
 
 
-def test_a_benchmark_that_fails_by_now_is_worse_whatever_samples_say():
+def test_a_value_that_is_gone_is_not_called_good():
+    """asv stores the same for a failure and for what was not asked for; measuring tells."""
     found = judged(record(A, peak=[Measured(1e6)]), record(B, peak=[Measured(None)]))
-    assert (only(found).finding, only(found).how) == (Finding.WORSE, "fails at the second commit")
+    assert (only(found).finding, found.exit_code) == (Finding.UNCLEAR, 2)
+    assert verdict(found).endswith("(1 cannot be told): the table says why")
     assert in_turns([1.0] * 5, [math.inf] * 5).finding is Finding.WORSE
+    assert in_turns([math.inf] * 5, [math.inf] * 5).finding is Finding.NOT_WORSE
+
+
+def test_what_an_export_does_not_hold_is_no_failure(tmp_path):
+    """A method that was not run again at a commit has no point there."""
+    both, one = [seeded([0.1, 0.2]), seeded([0.3, 0.4])], [seeded([0.1, 0.2])]
+    write_tree(tmp_path, tree(record(A, error=both), record(B, error=one)))
+    found = compare("", "", common(read_tree(tmp_path), A, B), 0.05)
+    assert found.exit_code == 0
+    assert found.left_out == ("s.t.accuracy-error('n') is not measured at the second commit",)
 
 
 def test_one_value_on_each_side_tells_nothing():
@@ -235,7 +251,7 @@ def test_another_version_of_a_benchmark_is_another_benchmark():
 
 def test_skipped_cells_are_left_out():
     sides = [record(c, time=[timed(noisy(1.0, 9)), Measured(math.nan)]) for c in (A, B)]
-    assert judged(*sides).left_out == ("speed.time_step(20) is not to be measured at the first commit",)
+    assert judged(*sides).left_out == ("speed.time_step(20) is not measured at the first commit",)
 
 
 def test_markdown_has_what_is_worse_first_and_folds_the_rest():
@@ -296,3 +312,64 @@ def test_damaged_results_are_named_in_one_line(tmp_path, content, words):
 def test_facts_are_json():
     found = judged(record(A, error=[seeded([0.1, None])]), record(B, error=[seeded([0.1, 0.2])]))
     assert json.loads(json.dumps(facts(found), allow_nan=False))["exit_code"] == found.exit_code
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with asv's settings and three commits, of which two are measured; all are tagged."""
+    folder, began = tmp_path_factory.mktemp("compared"), datetime(2026, 1, 1, tzinfo=UTC)
+    points = [(name, began + timedelta(days=i)) for i, name in enumerate(("old", "new", "later"))]
+    hashes = make_timeline(folder / "history", points)
+    sides = [record(hashes["old"], time=[timed(noisy(1.0, 9))]), record(hashes["new"], time=[timed(noisy(2.0, 9))])]
+    write_tree(folder / "results", tree(*sides))
+    (folder / "benchmarks").mkdir()
+    (folder / "benchmarks" / "__init__.py").touch()
+    settings = {"version": 1, "project": "p", "repo": "history", "branches": ["main"], "environment_type": "existing",
+                "benchmark_dir": "benchmarks", "results_dir": "results"}  # fmt: skip
+    (folder / "asv.conf.json").write_text(json.dumps(settings))
+    (folder / "none.json").write_text(json.dumps(settings | {"results_dir": "none"}))
+    return folder
+
+
+def program(folder, *arguments, config="asv.conf.json"):
+    return click.testing.CliRunner().invoke(main, ["asv", "compare", *arguments, "--config", str(folder / config)])
+
+
+def test_the_program_prints_a_table_and_a_verdict(folder):
+    done = program(folder, "old", "new")
+    assert done.exit_code == 1
+    assert " ".join(done.stdout.split()).count("worse speed.time_step(10)") == 1
+    assert "something is worse (1 worse)" in done.stdout
+    assert program(folder, "new", "old").exit_code == 0
+    assert program(folder, "old", "new", "--margin", "150").exit_code == 0
+    assert program(folder, "old", "new", "--margin", "100").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("old", "newer"), "has no commit 'newer'"),
+        (("old..new", "later"), "'old..new' is a range of commits; name one"),
+        (("old", "old"), "'old' and 'old' are the same commit"),
+        (("old", "later"), "nothing is measured at "),
+        (("old", "new", "--bench", "("), "'(' is no regular expression"),
+        (("old", "new", "--bench", "memory"), "have nothing in common: no benchmark matches"),
+        (("old", "new", "--machine", "other"), " on other"),
+        (("old", "new", "--measure", "3"), "it has no pyproject.toml, so there is nothing to install"),
+    ],
+)
+def test_bad_input_is_one_line_and_no_table(folder, arguments, words):
+    done = program(folder, *arguments)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert words in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("bench: ")
+
+
+@pytest.mark.parametrize(
+    ("config", "words"), [("none.json", "holds no results of asv"), ("other.json", "other.json: no such file")]
+)
+def test_missing_settings_and_results_are_named(folder, config, words):
+    done = program(folder, "old", "new", config=config)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert words in done.stderr

@@ -107,9 +107,11 @@ WORK, MIB, RIGHT = {work}, {mib}, {right}
 
 
 def step() -> int:
-    """Work, and hold some memory while doing it."""
-    held = bytearray(MIB * 2**20)
-    return sum(i * i for i in range(WORK)) + len(held)
+    return sum(i * i for i in range(WORK))
+
+
+def hold() -> int:
+    return len(bytearray(MIB * 2**20))
 
 
 def guess() -> int:
@@ -123,7 +125,6 @@ class Guess:
     def run(self, build, context):
         import torch
 
-        step()
         right = build() - context.seeds.data % 3
         yield Outputs(split="test", step=1, prediction=torch.eye(2)[[0] * 100],
                       target=torch.tensor([0] * right + [1] * (100 - right)))
@@ -141,7 +142,7 @@ def bench_tasks():
 BENCHMARKS = """
 import time
 
-from bench_planted import step
+from bench_planted import hold, step
 
 
 class Step:
@@ -153,7 +154,7 @@ class Step:
         step()
 
     def peakmem_step(self):
-        step()
+        hold()
 """
 PYPROJECT = """
 [build-system]
@@ -171,7 +172,7 @@ bench_planted = "bench_planted"
 include = ["bench_planted.py"]
 """
 SUITE = "seeds: [0, 1, 2, 3]\ntasks: [guess-right]\nmethods: [guess]\npack: 4\n"
-STATES = [{"work": 40000 * (1 + (i >= 2)), "mib": 40 * (1 + (i >= 4)), "right": 95 - 6 * (i >= 3)} for i in range(6)]
+STATES = [{"work": 100000 * (1 + (i >= 2)), "mib": 60 * (1 + (i >= 4)), "right": 95 - 6 * (i >= 3)} for i in range(6)]
 
 
 @pytest.fixture
@@ -212,3 +213,25 @@ def test_a_plugin_that_worsens_three_times_is_found_out_each_time(plugin):
     done = bench("asv", "run", "--commits", f"{hashes[0]}", "--commits", f"{hashes[0]}..main", timeout=1200)
     assert done.returncode == 0, done.stdout + done.stderr
     assert alarms(bench.folder) == [("steps.Step.peakmem_step", hashes[4]), ("steps.Step.time_step", hashes[2])]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1500)
+def test_two_commits_measured_in_turns_tell_which_is_slower_and_which_is_larger(plugin):
+    bench, hashes = plugin
+    done = bench("asv", "compare", hashes[3], hashes[4], "--measure", "4", "--margin", "20", "--format", "json",
+                 timeout=1200)  # fmt: skip
+    found = {change["benchmark"]: change for change in json.loads(done.stdout)["changes"]}
+    assert (done.returncode, {one["how"] for one in found.values()}) == (1, {"measured in turns"})
+    assert found["steps.Step.peakmem_step"]["finding"] == "worse"
+    assert found["steps.Step.time_step"]["finding"] != "worse"
+    assert {one["n"] for one in found.values()} == {4}
+
+    done = bench("asv", "compare", hashes[1], hashes[2], "--measure", "4", "--margin", "20", "--bench", "time",
+                 timeout=1200)  # fmt: skip
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "something is worse (1 worse)" in done.stdout
+    assert "turn 4 of 4: 1 values at each commit" in done.stderr
+    done = bench("asv", "compare", "main", "HEAD")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"bench: 'main' and 'HEAD' are the same commit, {hashes[5][:8]}; name two\n"
