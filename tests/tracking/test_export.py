@@ -101,6 +101,9 @@ def test_what_falls_when_it_worsens_is_negated_and_what_rises_is_not(bench, stor
     assert {name: history(tree, name)[0].value for name in tree.benchmarks} == {
         "s.t.negative-score": -30.0, "s.t.mse": 0.5, "s.t.train.seconds": 2.0,
     }  # fmt: skip
+    assert {name: one.unit for name, one in tree.benchmarks.items()} == {
+        "s.t.negative-score": "dB", "s.t.mse": "", "s.t.train.seconds": "seconds",
+    }  # fmt: skip
     settings = json.loads((bench.folder / "out" / "asv.conf.json").read_text())
     assert len(settings["regressions_thresholds"]) == 2  # of quality every step counts, of costs those above 5 %
 
@@ -228,6 +231,8 @@ def test_an_earlier_export_is_replaced_and_nothing_else_is(bench, stored):
         assert (done.returncode, done.stderr) == (0, "")
         assert done.stdout == "1 point, 1 series; `bench asv publish --config out/asv.conf.json` shows them\n"
     assert len(read_tree(bench.folder / "out" / "results").records) == 1
+    done = bench("asv", "publish", "--config", "out/asv.conf.json")
+    assert done.stdout.startswith("1 commits, 1 series, 0 regressions"), done.stderr
     (bench.folder / "mine").mkdir()
     (bench.folder / "mine" / "thesis.txt").write_text("all of it")
     done = bench("asv", "export", "s", "--by", "date", "--out", "mine")
