@@ -100,6 +100,8 @@ def _end(asv: subprocess.Popen[str]) -> None:
         asv.wait(3)
     processes.kill({*started, *processes.tree(asv.pid)})
     asv.wait()
+    if asv.stdout is not None:
+        asv.stdout.close()
 
 
 def _complaint(said: str) -> str:

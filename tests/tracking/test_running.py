@@ -77,7 +77,7 @@ def test_values_are_those_of_their_commits(measured):
 
 
 def test_each_gap_is_one_line(measured):
-    _, (one, two, three, four), done, _ = measured
+    _, (_, two, three, four), done, _ = measured
     lines = [line for line in done.stderr.splitlines() if line.endswith("a gap in the history")]
     assert [line.split()[1] for line in lines] == [two[:8], three[:8], four[:8]]
     assert "it does not install: " in lines[0]

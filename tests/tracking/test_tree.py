@@ -62,6 +62,12 @@ def test_skipped_counts_as_measured_and_failed_does_not(tmp_path):
     assert tree.measured(tmp_path / "none.json", BENCHMARK) == set()
 
 
+def test_what_is_no_number_counts_as_failed(tmp_path):
+    path = tmp_path / "c.json"
+    tree.add(path, content({(): 1.0}, [], name="one") | {"results": {"one": [["1.0"], [], "1"]}}, "one")
+    assert stored(path, "one") == {}
+
+
 def test_damage_is_named(tmp_path):
     path = tmp_path / "c.json"
     path.write_text('{"results": ')
