@@ -12,6 +12,7 @@ from harness.source import parameters
 
 CATALOG = load_catalog()
 METHODS = [m for m in CATALOG.methods.values() if CATALOG.owners["methods", m.name].distribution == "bench-sequence"]
+METHODS = [method for method in METHODS if method.family.name == "sequence-mixer"]
 PRESETS = [(method, preset) for method in METHODS for preset in method.presets]
 
 

@@ -63,7 +63,7 @@ class SameTime(nn.Module):
 
 
 class HalfRate:
-    """What comes before a task's own class, so that it is trained on whole recordings and tested on every second sample.
+    """Stands before a task's own class, which it trains on whole recordings and tests on every second sample.
 
     It is no Classification itself, whose defaults would then be taken in place of the task's.
     """
