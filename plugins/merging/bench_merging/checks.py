@@ -18,7 +18,7 @@ from bench_merging.adapters import Adapted
 from bench_merging.network import MLP, Network
 from bench_merging.result import Routed
 from bench_merging.state import StateDict, widened
-from harness import Skip
+from harness import Context, Skip
 
 Build = Callable[..., StateDict | Routed]
 
@@ -189,3 +189,19 @@ def check_idempotent(build: Build) -> None:
     for model in _models(world, _merge(build, world)):
         error = _distance(model, world.experts[0], world)
         assert error <= ROUNDING, f"equal experts give weights that differ from them by {error:.1e} of an update"
+
+
+def exercise(build: Build, context: Context) -> Mapping[str, Callable[[], object]]:
+    """Return what is timed from commit to commit on the world of the checks: a merge, and the merged models' logits.
+
+    A merge stands in the place of training.
+    """
+    world, merged = _built(build)
+    network = Network(world.trunk(), world.heads)
+
+    @torch.no_grad()
+    def infer() -> object:
+        models = _models(world, merged) if isinstance(merged, Routed) else [merged] * len(world.inputs)
+        return [network.logits(model, x, k) for k, (model, x) in enumerate(zip(models, world.inputs, strict=True))]
+
+    return {"training": lambda: _merge(build, world), "inference": infer}

@@ -16,4 +16,5 @@ PDE_SOLVER = Family(
     given=frozenset({"problem", "budget"}),
     traits=MappingProxyType({}),
     checks="bench_pde.solver_checks",
+    exercise="bench_pde.exercise:solver",
 )
