@@ -13,7 +13,7 @@ from bench_merging.pool import Pool, read
 from bench_merging.pools.registry import POOLS
 from bench_merging.result import Routed
 from bench_merging.state import StateDict
-from harness import Build, Context, Outputs
+from harness import Build, Context, Outputs, Skip
 from harness.measure import PeakMemory
 
 
@@ -29,6 +29,10 @@ class DataFree:
         "procedural-adamw",
         "procedural-cnn",
         "procedural-lora",
+        "black-box",
+        "tokens",
+        "handwriting",
+        "images",
         "corrupted",
         "shuffled",
         "two-bases",
@@ -96,8 +100,13 @@ class Training(DataFree):
 
 
 def merge(pool: Pool, grant: Callable[[Pool], Access], build: Build, context: Context) -> Iterator[Outputs]:
-    """Merge a pool with what is granted of it, and yield validation and test accuracies and what the merge has cost."""
+    """Merge a pool with what is granted of it, and yield validation and test accuracies and what the merge has cost.
+
+    Raises Skip where methods see examples of each expert's task and some experts have none.
+    """
     access = grant(pool)
+    if access.shows_examples and len(pool.experts) > len(pool.tasks):
+        raise Skip(f"{len(pool.experts)} experts have {len(pool.tasks)} tasks, and this level needs one for each")
     memory = PeakMemory(context.device)
     start = time.perf_counter()
     merged = build(base=pool.base, experts=pool.experts, access=access)
@@ -111,8 +120,7 @@ def merge(pool: Pool, grant: Callable[[Pool], Access], build: Build, context: Co
 
 
 def _scores(pool: Pool, merged: StateDict | Routed) -> Iterator[Outputs]:
-    tasks = range(len(pool.experts))
-    models = [merged.model(task) for task in tasks] if isinstance(merged, Routed) else [merged]
+    models = [merged.model(task) for task in pool.tasks] if isinstance(merged, Routed) else [merged]
 
     def model(task: int) -> StateDict:
         return models[task % len(models)]
@@ -129,8 +137,8 @@ def _scores(pool: Pool, merged: StateDict | Routed) -> Iterator[Outputs]:
     }
     if "train" in pool.splits:
         values["prototype_accuracies"] = evaluation.prototype_accuracies(pool, model)
-    if pool.splits["test"][0][0].dim() == 3:
-        values["corrupted_accuracies"] = evaluation.corrupted_accuracies(pool, model)
+    if corrupted := evaluation.corrupted_accuracies(pool, model):
+        values["corrupted_accuracies"] = corrupted
     if pool.unseen:
         values["unseen_accuracies"] = evaluation.unseen_accuracies(pool, models)
     yield Outputs(split="test", step=0, **values)
