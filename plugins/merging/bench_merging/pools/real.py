@@ -27,7 +27,7 @@ from bench_merging.pools.training import Tuning, pretrain
 from harness.download import located
 
 Array = np.ndarray
-Labelled = tuple[Array, Array]  # images (n, 16, 16) in [-1, 1], labels (n,)
+Labelled = tuple[Array, Array]  # images (n, 28, 28) or (n, 32, 32) uint8, labels (n,)
 Corpus = Mapping[str, Labelled]  # "train", "test"
 
 SEEN, SECOND, THIRD = range(13), range(13, 19), range(19, 26)  # letters, A is 0
@@ -105,7 +105,7 @@ def _split(
             members = rng.permutation(np.flatnonzero(labels == c))
             for split in splits:
                 own, members = members[: per_class[split]], members[per_class[split] :]
-                found[split][0].append(POSES[pose](images[own]))
+                found[split][0].append(POSES[pose](_halved(images[own])))
                 found[split][1].append(np.full(len(own), label))
     return {
         split: (torch.from_numpy(np.concatenate(x).copy()), torch.from_numpy(np.concatenate(y)))
@@ -115,15 +115,12 @@ def _split(
 
 def _corpus(files: Mapping[str, Path], prefix: str) -> dict[str, Labelled]:
     """Return the images and labels of MNIST, or of a set in its format."""
-    test = "test" if prefix else "t10k"
-    found = {}
-    for split, name in (("train", "train"), ("test", test)):
-        images = _read_idx(files[f"{prefix}{name}-images-idx3-ubyte.gz"])
-        found[split] = (
-            _halved(np.pad(images, ((0, 0), (2, 2), (2, 2)))),
-            _read_idx(files[f"{prefix}{name}-labels-idx1-ubyte.gz"]),
-        )
-    return found
+    names = {"train": "train", "test": "test" if prefix else "t10k"}
+    stored = {split: f"{prefix}{name}-{{}}-ubyte.gz" for split, name in names.items()}
+    return {
+        split: (_read_idx(files[name.format("images-idx3")]), _read_idx(files[name.format("labels-idx1")]))
+        for split, name in stored.items()
+    }
 
 
 def _letters(files: Mapping[str, Path]) -> dict[str, Labelled]:
@@ -144,13 +141,15 @@ def _photos(files: Mapping[str, Path]) -> dict[str, Labelled]:
             stream = stored["jpeg"][stored["offsets"][i] : stored["offsets"][i + 1]].tobytes()
             with Image.open(io.BytesIO(stream), formats=["JPEG"]) as image:
                 images[i] = np.asarray(image.convert("L"))
-        found[split] = _halved(images), stored["labels"][:count]
+        found[split] = images, stored["labels"][:count]
     return found
 
 
 def _halved(images: Array) -> Array:
-    """Return images (n, 32, 32) uint8 as (n, 16, 16) in [-1, 1]."""
-    return (images.reshape(-1, 16, 2, 16, 2).mean((2, 4)) / 127.5 - 1).astype(np.float32)
+    """Return images (n, 28, 28) or (n, 32, 32) uint8 as (n, 16, 16) in [-1, 1]."""
+    margin = (32 - images.shape[1]) // 2
+    whole = np.pad(images, ((0, 0), (margin, margin), (margin, margin)))
+    return (whole.reshape(-1, 16, 2, 16, 2).mean((2, 4)) / 127.5 - 1).astype(np.float32)
 
 
 def _read_idx(path: Path) -> Array:
