@@ -74,6 +74,8 @@ def _faults(kind: Kind, base: Any, experts: Any, unseen: Any) -> Iterator[str]:
         for i, entry in enumerate(experts):
             yield from _lacking(f"expert {i}", entry, ("task", "path", "sha256", "data", *head))
         yield from _same(experts)
+    if not isinstance(unseen, list):
+        yield f"'unseen' has to be a list, not {unseen!r}"
     if unseen and not kind.head:
         yield "'unseen' needs heads of its own, and those of this kind are in the experts"
     for i, entry in enumerate(unseen):

@@ -46,7 +46,7 @@ def unseen_accuracies(pool: Pool, models: Sequence[StateDict]) -> list[float]:
     """Return the accuracy on each task that has no expert, with heads of the base's features, mean over models."""
     pairs = list(zip(pool.unseen, pool.unseen_heads, strict=True))
     return [
-        _mean([_share(pool.network.classify(pool.network.features(model, x), head), labels) for model in models])
+        _mean([_share(pool.network.classify(_features(pool, model, x), head), labels) for model in models])
         for (x, labels), head in pairs
     ]
 
@@ -99,9 +99,13 @@ def _loss(pool: Pool, model: StateDict, task: int) -> float:
 
 
 def _logits(pool: Pool, model: StateDict, inputs: Tensor, task: int) -> Tensor:
-    """Return the logits of a task, (n, C), computed on as many inputs at a time as fit `AT_ONCE`."""
+    return pool.network.classify(_features(pool, model, inputs), pool.network.heads[task])
+
+
+def _features(pool: Pool, model: StateDict, inputs: Tensor) -> Tensor:
+    """Return the features of inputs, (n, d), computed on as many inputs at a time as fit `AT_ONCE`."""
     rows = max(1, AT_ONCE // inputs[0].numel())
-    return torch.cat([pool.network.logits(model, part, task) for part in inputs.split(rows)])
+    return torch.cat([pool.network.features(model, part) for part in inputs.split(rows)])
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -88,10 +88,11 @@ def read_folder(path: Path) -> Pool:
     _check_base(base.path, Some(base, tuned), own)
     splits = {split: [_examples(pool, entry, split) for entry in pool.experts] for split in _splits(pool)}
     found = [_head(pool, entry, expert) for entry, expert in zip(pool.experts, experts, strict=True)]
-    for head, entry, (_, labels) in zip(found, pool.experts, splits["test"], strict=True):
-        _check_classes(pool, entry, head, labels)
+    network = Network(trunk, found, _classify(pool.kind, base.checkpoint))
+    for task, entry in enumerate(pool.experts):
+        _check_examples(pool, entry, network, Some(base, tuned), splits["test"][task], task)
     return Pool(
-        Network(trunk, found, _classify(pool.kind, base.checkpoint)),
+        network,
         Some(base, tuned),
         own,
         splits,
@@ -216,11 +217,20 @@ def _examples(pool: Described, entry: Entry, split: str) -> Examples:
     return inputs, labels
 
 
-def _check_classes(pool: Described, entry: Entry, head: Tensor, labels: Tensor) -> None:
-    if int(labels.min()) < 0 or int(labels.max()) >= head.shape[1]:
-        raise WeightsError(
-            f"{pool.of(entry['data'])}: test_targets.npy goes beyond the {head.shape[1]} classes of the head"
-        )
+@torch.no_grad()
+def _check_examples(
+    pool: Described, entry: Entry, network: Network, base: StateDict, examples: Examples, task: int
+) -> None:
+    """Raise WeightsError where a task's test data is not for this model and head."""
+    inputs, labels = examples
+    folder, classes = pool.of(entry["data"]), network.heads[task].shape[1]
+    if int(labels.min()) < 0 or int(labels.max()) >= classes:
+        raise WeightsError(f"{folder}: test_targets.npy goes beyond the {classes} classes of the head")
+    largest = inputs.flatten(1).amax(1).argmax()  # of tokens, one that is beyond the vocabulary would be there
+    try:
+        network.logits(base, inputs[largest : largest + 1], task)
+    except (RuntimeError, IndexError) as error:
+        raise WeightsError(f"{folder}: test_inputs.npy does not fit the model or its head: {error}") from error
 
 
 def check_accuracies(path: Path, pool: Pool) -> None:

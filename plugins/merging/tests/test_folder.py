@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -18,10 +19,11 @@ from bench_merging.folder import check_accuracies, read_folder
 from bench_merging.kinds import KINDS
 from bench_merging.methods.adamerging import adamerging
 from bench_merging.methods.fisher import fisher
-from bench_merging.methods.regmean import regmean
+from bench_merging.methods.regmean import grams, regmean
 from bench_merging.state import WeightsError
 from bench_merging.tasks import check_result
 
+SUITES = Path(__file__).parents[3] / "suites"
 SIZES = {"hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 16}
 T5 = {"vocab_size": 20, "d_model": 8, "d_kv": 4, "d_ff": 16, "num_layers": 1, "num_heads": 2}
 CONFIGS = {
@@ -200,6 +202,17 @@ def test_accuracies_are_held_against_those_published(folder):
         check_accuracies(made.describe(experts=entries), pool)
 
 
+@pytest.mark.parametrize("kind", sorted(TOKENS))
+def test_padding_has_no_part_in_regressions(folder, kind):
+    pool = read_folder(folder(kind).describe())
+    x = pool.splits["train"][0][0]
+    padded = torch.cat([x, torch.full((12, 4), {"gpt2": 19, "t5": 0}[kind])], dim=1)
+    plain, masked = (grams(pool.network, pool.base, inputs) for inputs in (x, padded))
+    assert len(plain) >= 4
+    for name, gram in plain.items():
+        torch.testing.assert_close(masked[name], gram, rtol=1e-4, atol=1e-4)
+
+
 WEIGHT = "visual_projection.weight"
 
 
@@ -221,6 +234,8 @@ WEIGHT = "visual_projection.weight"
         (lambda f: f.write("two", f.read("one")), "expert 1 and expert 0 have the same sha256"),
         (lambda f: np.save(f.path / "one" / "val_inputs.npy", np.ones((3, 3, 8, 8))), "val has 3 inputs and 12 "),
         (lambda f: np.save(f.path / "one" / "test_targets.npy", np.arange(12)), "goes beyond the 3 classes"),
+        (lambda f: np.save(f.path / "two" / "test_inputs.npy", np.ones((12, 3, 9, 12))), "two: test_inputs.npy "),
+        (lambda f: np.save(f.path / "two" / "head.npy", np.ones((3, 4))), "two: test_inputs.npy does not fit"),
         (lambda f: (f.path / "two" / "head.npy").write_bytes(b"\x80\x04pickled"), "head.npy: is no array"),
         (lambda f: (f.path / "two" / "val_inputs.npy").unlink(), "val_inputs.npy: is no array that can be read"),
         (lambda f: (f.path / "base" / "config.json").write_text("{}"), "config.json: describes no model of this kind"),
@@ -244,6 +259,7 @@ def test_what_is_wrong_with_a_checkpoint_or_its_data_is_named(folder, spoil, mes
         ({"experts": [{"path": "one"}] * 2}, "expert 0: 'task' has to be text, not None"),
         ({"experts": 3}, "'experts' has to be a list of two or more, not 3"),
         ({"unseen": [{"task": "x"}]}, "unseen 0: 'data' has to be text"),
+        ({"unseen": 3}, "'unseen' has to be a list, not 3"),
     ],
 )
 def test_a_wrong_description_is_named(folder, changes, message):
@@ -257,6 +273,9 @@ def test_wrong_labels_and_heads_are_named(folder, tmp_path):
         entries = [made.entry(name) | {"labels": labels} for name in NAMES[1:]]
         with pytest.raises(WeightsError, match=message):
             read_folder(made.describe(experts=entries))
+    np.save(made.path / "two" / "test_inputs.npy", np.full((12, 7), 20))
+    with pytest.raises(WeightsError, match=r"two: test_inputs\.npy does not fit the model"):
+        read_folder(made.describe())
     shutil.rmtree(tmp_path)
     tmp_path.mkdir()
     made = folder("vit")
@@ -271,30 +290,24 @@ SUITE = """\
 pack: 20
 tasks:
   - {task: merge-data-free-folder, params: {path: pool.yaml, sha256: DIGEST}}
-  - {task: merge-unlabelled-train-folder, params: {path: pool.yaml, sha256: DIGEST}}
-methods: [METHODS]
+methods: [average]
 """
 
 
-def suite(bench, path, methods):
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    bench.write("s.yaml", SUITE.replace("DIGEST", digest).replace("METHODS", methods))
-    return bench("run", "s.yaml")
-
-
-def test_folders_are_merged_through_the_command_line(folder, bench, tmp_path):
+def test_the_suite_of_real_checkpoints_merges_a_folder(folder, bench, tmp_path):
     path = folder().describe()
-    done = suite(bench, path, "average, slerp, ties, tsv-m, regmean, experts")
+    text = (SUITES / "merging-clip.yaml").read_text()
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    text = text.replace("checkpoints/clip-vit-base-patch32/pool.yaml", "pool.yaml").replace("0" * 64, digest)
+    bench.write("s.yaml", text + "pack: 20\n")
+    chosen = ("--select", "seed=0,method=experts|average|ties|tsv-m|regmean")
+    done = bench("run", "s.yaml", *chosen)
     assert done.returncode == 0, done.stdout + done.stderr
     table = pd.read_parquet(tmp_path / "results" / "s")
-    assert table["run"].nunique() == 6
+    assert table["run"].nunique() == 5
     assert set(table["status"]) == {"done"}
     path.write_text(path.read_text() + "\n")
-    done = bench("run", "s.yaml")
-    assert done.returncode == 0, "runs that are done are not done again, nor their files looked at"
-    done = bench("run", "s.yaml", "--select", "method=average", "--results", "elsewhere")
-    assert done.returncode == 2
-    assert "pool.yaml: is another file than the suite says: its sha256 is" in done.stderr
+    assert bench("run", "s.yaml", *chosen).returncode == 0, "what is done is not done again, nor its files looked at"
 
 
 @pytest.mark.parametrize("kind", sorted(TOKENS))
@@ -314,16 +327,17 @@ def truncate(made):
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
+        (lambda made: (made.path / "pool.yaml").write_text("kind: vit\n"), "pool.yaml: is another file than the suite"),
         (truncate, "two/model.safetensors: is cut off: '"),
         (lambda made: made.write("one", made.read("two")), "one: is another checkpoint than pool.yaml says"),
     ],
-    ids=["truncated", "swapped"],
+    ids=["other-file", "truncated", "swapped"],
 )
 def test_bad_checkpoints_are_one_line_before_any_run(folder, bench, tmp_path, spoil, message):
     made = folder()
     path = made.describe()
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    bench.write("s.yaml", SUITE.replace("DIGEST", digest).replace("METHODS", "average, regmean"))
+    bench.write("s.yaml", SUITE.replace("DIGEST", digest))
     spoil(made)
     done = bench("run", "s.yaml")
     assert done.returncode == 2

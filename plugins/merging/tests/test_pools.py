@@ -1,9 +1,8 @@
 """The other pools: on every seed, each expert knows its task and harms the others', and methods are told apart.
 
-Those of today's sizes are marked slow; the small ones, of the same construction, are for every day.
+Pools are small ones of the constructions in the registry. On seeds 0 to 2 the gaps were about twice what is asked here.
 """
 
-import functools
 import os
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from bench_merging.corruptions import OF_TEXTS
 from bench_merging.methods.average import average
 from bench_merging.methods.evo_merging import evo_merging
 from bench_merging.methods.iso import iso_c
+from bench_merging.methods.opcm import opcm
 from bench_merging.methods.regmean import regmean
 from bench_merging.methods.task_arithmetic import task_arithmetic
 from bench_merging.methods.tsv import tsv_m
@@ -28,7 +28,6 @@ from bench_merging.pools.registry import POOLS
 from bench_merging.pools.tokens import token_pool, untrained
 from harness import BenchError, Dataset, data_upkeep
 
-SEEDS = (0, 1, 2)
 SHARED = Path(os.environ.get("BENCH_SHARED_DATA") or Path(__file__).parents[4] / "shared" / "data")
 
 
@@ -51,65 +50,41 @@ def assert_experts_interfere(pool, *, own, others):
         assert np.delete(change, k).mean() <= -others
 
 
-@functools.cache
+GAPS = {  # points over the average; below zero: points under it at least
+    "cnn": {regmean: 2, tsv_m: 2.5},
+    "adamw": {task_arithmetic: 0.5, regmean: 3.5, tsv_m: 2.5, iso_c: 3},
+    "adapters": {opcm: -5, tsv_m: -12},  # what is done to factors is not done to their products
+    "tokens": {regmean: 0.5, tsv_m: 2, iso_c: 3.5},
+}
+
+
 def trained(kind, seed):
-    """Return a small pool of a kind, trained once."""
+    """Return a small pool of a kind."""
     if kind == "tokens":
         return read(token_pool(base_steps=600, steps=200, seed=seed), untrained(128))
     params = {
-        "cnn": {"architecture": "cnn", "tasks": 3, "base_classes": 10, "base_steps": 300, "steps": 120},
-        "adamw": {"optimiser": "adamw", "tasks": 4, "base_classes": 15, "base_steps": 600, "steps": 200},
-        "adapters": {"adapter_rank": 4, "tasks": 4, "base_classes": 15, "base_steps": 600, "steps": 200},
+        "cnn": {"architecture": "cnn", "tasks": 3, "base_classes": 15, "base_steps": 400, "steps": 120},
+        "adamw": {"optimiser": "adamw", "tasks": 5, "base_steps": 800, "steps": 250},
+        "adapters": {"adapter_rank": 4, "tasks": 4, "base_steps": 600, "steps": 200},
     }[kind]
     trunk = trunk_of(params.get("architecture", "mlp"), 128, 64)
     trunk = Adapted(trunk, 4) if kind == "adapters" else trunk
     return read(procedural_pool(**params, seed=seed), trunk)
 
 
-@pytest.mark.parametrize("seed", SEEDS[:2])
+SEEDS = (0, pytest.param(1, marks=pytest.mark.slow))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("kind", ["cnn", "adamw", "adapters", "tokens"])
-def test_experts_interfere_and_average_is_better_than_the_base(kind, seed):
+def test_experts_interfere_and_methods_are_told_apart(kind, seed):
     pool = trained(kind, seed)
-    assert_experts_interfere(pool, own=3, others=5)
-    assert merged(pool, average) >= percent(pool, pool.base).mean() + 2
-
-
-@pytest.mark.parametrize("seed", SEEDS[:2])
-@pytest.mark.parametrize(
-    ("kind", "worse", "better", "points"),
-    [
-        ("cnn", average, regmean, 1),
-        ("cnn", average, tsv_m, 2),
-        ("adamw", average, regmean, 3),
-        ("adamw", average, tsv_m, 1),
-        ("adapters", task_arithmetic, average, 3),
-        ("tokens", average, regmean, 1),
-        ("tokens", task_arithmetic, iso_c, 3),
-        ("tokens", task_arithmetic, tsv_m, 2),
-    ],
-)
-def test_methods_are_told_apart(kind, worse, better, points, seed):
-    pool = trained(kind, seed)
-    assert merged(pool, better) - merged(pool, worse) >= points
-
-
-FULL = {  # the pools of the suites: points that TSV-M, or RegMean, has over the average
-    "procedural-cnn": (tsv_m, 4),
-    "procedural-adamw": (regmean, 5),
-    "tokens": (tsv_m, 3),
-}
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", FULL)
-def test_pools_of_the_suites_tell_methods_apart(name):
-    kind, (better, points) = POOLS[name], FULL[name]
-    make = {"procedural-pool": procedural_pool, "token-pool": token_pool}[kind.dataset]
-    pool = read(make(**kind.params, seed=3), kind.trunk())
-    assert_experts_interfere(pool, own=4, others=8)
+    assert_experts_interfere(pool, own=4, others=6)
     mean = merged(pool, average)
-    assert mean >= percent(pool, pool.base).mean() + 4
-    assert merged(pool, better) - mean >= points
+    assert mean >= percent(pool, pool.base).mean() + 2
+    for method, least in GAPS[kind].items():
+        gap = merged(pool, method) - mean
+        assert gap >= least if least > 0 else gap <= least, f"{method.__name__} {gap:+.1f}"
 
 
 def test_a_search_finds_the_adapters_that_matter():

@@ -56,7 +56,7 @@ class GPT2(nn.Module):
         width, eps = config["n_embd"], config.get("layer_norm_epsilon", 1e-5)
         hidden = config.get("n_inner") or 4 * width
         pad = config.get("pad_token_id")
-        self.pad = config.get("eos_token_id", 50256) if pad is None else pad
+        self._pad = config.get("eos_token_id", 50256) if pad is None else pad
         self.wte = nn.Embedding(config["vocab_size"], width)
         self.wpe = nn.Embedding(config["n_positions"], width)
         self.h = nn.ModuleList(_Block(width, config["n_head"], hidden, eps) for _ in range(config["n_layer"]))
@@ -67,8 +67,12 @@ class GPT2(nn.Module):
         z = self.wte(x) + self.wpe(place)
         for block in self.h:
             z = block(z)
-        last = ((x != self.pad) * place).argmax(-1)
+        last = (~self.padding(x) * place).argmax(-1)
         return self.ln_f(z[torch.arange(len(x)), last])
+
+    def padding(self, x: Tensor) -> Tensor:
+        """Return which tokens are padding, (n, L)."""
+        return x == self._pad
 
     def groups(self) -> Groups:
         return []  # its residual stream and heads are no permutation groups of `network.Axis`

@@ -155,11 +155,15 @@ class T5(nn.Module):
             self.lm_head = nn.Linear(width, config["vocab_size"], bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        mask = torch.where(x == self._pad, torch.finfo(torch.float32).min, 0.0)[:, None, None]
+        mask = torch.where(self.padding(x), torch.finfo(torch.float32).min, 0.0)[:, None, None]
         memory = self.encoder(self.shared(x), None, mask)
         start = self.shared(torch.full_like(x[:, :1], self._start))
         z = self._scale * self.decoder(start, memory, mask)[:, 0]
         return self.lm_head(z) if hasattr(self, "lm_head") else z @ self.shared.weight.T
+
+    def padding(self, x: Tensor) -> Tensor:
+        """Return which tokens are padding, (n, L)."""
+        return x == self._pad
 
     def groups(self) -> Groups:
         return []  # its residual stream and heads are no permutation groups of `network.Axis`
