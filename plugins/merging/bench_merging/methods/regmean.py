@@ -50,7 +50,7 @@ def regmean(
 
 
 def grams(network: Network, state: StateDict, x: Tensor) -> dict[str, Tensor]:
-    """Return X^T X / n, (in, in) float64, of every linear layer, by the name of its weight; padding has no part in it."""
+    """Return X^T X / n, (in, in) float64, of every linear layer, by the name of its weight, less the padding."""
     module, found = network.module(state), dict[str, Tensor]()
     is_text = ~module.padding(x) if hasattr(module, "padding") else None  # type: ignore[operator]
 
