@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from bench_merging.access import Access
+from bench_merging.methods.partial import mapped
 from bench_merging.methods.weight_matching import units
 from bench_merging.network import Axis, Groups, Network
 from bench_merging.state import StateDict, assemble
@@ -125,14 +126,7 @@ def zipped(name: str, experts: Sequence[StateDict], groups: Groups, zips: Sequen
         tensor = expert[name].double()
         for axis, u in axes:
             own = u.chunk(len(experts))[m]  # (n, n): a unit of this model -> the merged unit
-            tensor = _mapped(tensor, axis, (own / u.sum(0)).T if axis.incoming else own.T)
+            tensor = mapped(tensor, axis.axis, axis.repeat, (own / u.sum(0)).T if axis.incoming else own.T)
         total = tensor if total is None else total + tensor
     assert total is not None
     return total if any(axis.incoming for axis, _ in axes) else total / len(experts)
-
-
-def _mapped(tensor: Tensor, axis: Axis, matrix: Tensor) -> Tensor:
-    """Return a tensor whose units on one axis are the rows of `matrix` times what they were."""
-    moved = tensor.movedim(axis.axis, 0)
-    flat = moved.reshape(matrix.shape[1], -1)
-    return (matrix @ flat).reshape(matrix.shape[0] * axis.repeat, *moved.shape[1:]).movedim(0, axis.axis)
