@@ -1,12 +1,13 @@
 """The manifest of bench-merging: what it contributes, by name. Imports no torch."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from bench_merging.compression import COMPRESSION
 from bench_merging.family import MERGERS
 from bench_merging.feedforward import FEED_FORWARD
 from bench_merging.levels import LEVELS
-from harness import Dataset, Method, Metric, Task, hookimpl
+from harness import JSON, Dataset, Method, Metric, Preset, Task, hookimpl
 
 __all__ = ["MERGERS"]
 
@@ -99,7 +100,7 @@ def _data_free() -> Iterator[Method]:
         _ONE,
         "sum of the updates with equal singular values",
     )
-    yield _method(
+    pcb = _method(
         level,
         "pcb",
         "pcb:pcb",
@@ -107,6 +108,7 @@ def _data_free() -> Iterator[Method]:
         _ONE,
         "entries weighted by competition within and between updates",
     )
+    yield replace(pcb, presets=tuple(Preset(name, source, params) for name, source, params in _PCB))
     yield _method(
         level,
         "weight-matching",
@@ -201,6 +203,14 @@ def _with_labels() -> Iterator[Method]:
         "Akiba, Shing, Tang, Sun, Ha 2025, arXiv:2403.13187",
         frozenset({"one-model"}),
         "weights and densities of DARE-TIES found by CMA-ES",
+    )
+    yield _method(
+        "evaluations",
+        "pcb-es",
+        "pcb:pcb_es",
+        "Du et al. 2024, arXiv:2410.02396",
+        frozenset({"one-model"}),
+        "PCB-Merging with a coefficient for each expert found by a search, as in its evolutionary script",
     )
     yield _method(
         "evaluations",
@@ -413,6 +423,14 @@ def bench_datasets() -> Iterator[Dataset]:
     )
 
 
+_RELEASED = "github.com/duguodong7/pcb-merging, "
+_PCB: tuple[tuple[str, str, dict[str, JSON]], ...] = (
+    ("vision", _RELEASED + "vision_source_code/pcb.py", {"inter": "sum", "keep": 0.05, "scale": 1.2}),
+    ("evolutionary", _RELEASED + "vision_source_code/pcb_ES.py before its search", {"keep": 0.05}),
+    ("language", _RELEASED + "nlp_source_code/utils/merge_utils.py, ratio of 0.2", {"inter": "raw"}),
+    ("stand-alone", _RELEASED + "pcb-merging.py", {"inter": "raw", "clip": 0.0001, "keep": 0.05, "scale": 1.2}),
+    ("paper", "arXiv:2410.02396, section 3", {"inter": "paper", "drop": "masked"}),
+)
 _POOLS = ("procedural-pool", "independent-pool", "corrupted-pool")
 _ALIGNMENTS = {
     "distance_ratio": "distance of two models after matching, over that before",
