@@ -367,6 +367,19 @@ def bench_tasks() -> Iterator[Task]:
         reference="Huang et al. 2023, arXiv:2308.06093",
         summary="train a small vision transformer whose feed-forward layers are merged when it is done",
     )
+    for name, attribute, first, summary in (
+        ("merge-speed", "MergeSpeed", (), "time of merging random experts against a reference"),
+        ("merge-scaling", "MergeScaling", _EXPONENTS, "how time and memory grow with the number of experts"),
+    ):
+        yield Task(
+            name,
+            MERGERS["data-free"],
+            f"bench_merging.speed_tasks:{attribute}",
+            metrics=(*first, *_SPEED),
+            against="average",
+            alone=True,
+            summary=summary,
+        )
     yield Task(
         "merge-stream",
         MERGERS["data-free"],
@@ -423,6 +436,12 @@ def bench_datasets() -> Iterator[Dataset]:
     )
 
 
+_EXPONENTS = ("exponent", "exponent_low", "exponent_high", "reference_exponent")
+_SPEED = (
+    *("time_ratio", "time_ratio_low", "time_ratio_high", "noise_floor"),
+    *("seconds_per_call", "seconds_per_call_q1", "seconds_per_call_q3", "seconds_of_first_call", "throughput"),
+    *("flops_per_call", "joules_per_call", "peak_memory"),
+)
 _RELEASED = "github.com/duguodong7/pcb-merging, "
 _PCB: tuple[tuple[str, str, dict[str, JSON]], ...] = (
     ("vision", _RELEASED + "vision_source_code/pcb.py", {"inter": "sum", "keep": 0.05, "scale": 1.2}),

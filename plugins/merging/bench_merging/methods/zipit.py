@@ -6,13 +6,15 @@ side, N n features, and are merged in pairs until n are left:
     c        correlation of two features over the inputs; a pair is the two with the largest c
     merge    i takes j in: its similarity to every other becomes the smaller of the two, times `alpha`
              (alpha <= 0: a merged feature is not merged again)
-    budget   at most beta * (features to remove) / N merges of two features of one and the same model, for each model;
-             where N > 2 leaves no pair that penalties and budgets allow, the largest c goes
+    budget   at most beta * (features to remove) / N merges of two features of one and the same model, for each model; i
+             stays its model's whatever it takes in. Where N > 2 leaves no pair that penalties and budgets allow, the
+             largest c goes
     U        (N n, n), 1 where a feature has gone into a merged one;  M = U^T with rows divided by their sums
     weights  W* = sum_m M_m W_m U_m, M on the axis that produces the units, U on that which consumes them; an axis
              without a group, as that of the output, is averaged
 
-Activations are those that the consuming layer sees, after nonlinearity and pooling.
+The released code (gstoica27/ZipIt) allows one such merge where the budget is 0 from the start; else this is its
+pairing. Activations are those that the consuming layer sees, after nonlinearity and pooling.
 """
 
 from collections.abc import Sequence
@@ -96,8 +98,6 @@ def pairing(similarity: Tensor, models: int, alpha: float, beta: float) -> Tenso
         _join(free, i, j, 1.0)
         if same >= 0:
             _spend(left, owner, same, budget, 1)
-        else:
-            owner[i] = -1  # of several models: no budget holds it back
     return (group[:, None] == group.unique()).double()
 
 
