@@ -497,7 +497,8 @@ def test_pairs_over_tasks():
     pair = found.pairs[0]
     assert (pair.a, pair.b, pair.tally.wins, pair.invalid) == ("good", "fair", 2, "")
     assert pair.gain.mean == pytest.approx(0.2)
-    assert pair.improvement[Scope.NEW_SEEDS].mean == 1
+    assert pair.improvement == 1
+    assert {scope: one.mean for scope, one in found.improvement("good", "fair").items()} == dict.fromkeys(Scope, 1)
     assert pair.p >= found.pair("good", "fair").p  # Holm
 
 

@@ -121,7 +121,7 @@ def _pairs(overview: Overview, of: str) -> Plot:
     methods = [one.method for one in overview.standings][:MOST_METHODS]
     rows = []
     for pair in overview.pairs:
-        chance = math.nan if pair.invalid else pair.improvement[Scope.NEW_SEEDS].mean
+        chance = math.nan if pair.invalid else pair.improvement
         clear = bool(pair.p < 0.05 and not pair.invalid)
         common = {"p": pair.p, "is_clear": clear, "invalid": pair.invalid}
         rows.append({"a": pair.a, "b": pair.b, "improvement": chance, **common})

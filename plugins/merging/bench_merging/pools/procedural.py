@@ -21,20 +21,24 @@ from bench_merging.adapters import Adapted
 from bench_merging.network import CNN, MLP
 from bench_merging.pools import images
 from bench_merging.pools.training import Split, Tuning, head_of_features, numpy_state, pretrain, tune
+from bench_merging.residual import Residual
 
 PER_CLASS = {"train": 150, "val": 30, "test": 100}
 NOISE_OF_DIGITS = 0.15
+BLOCKS = 3  # of a residual trunk
 TASKS = (*images.FAMILIES, "digits")
 HELD_OUT = ("glyph", "mosaic")  # families of the tasks that no model of the pool has seen a class of
 FIRST_HELD_OUT = 100  # the first of their ten classes
 
-Architecture = Literal["mlp", "cnn"]
+Architecture = Literal["mlp", "cnn", "residual"]
 
 
 def trunk_of(architecture: Architecture, width: int, features: int) -> nn.Module:
     """Return an untrained trunk for images of 16 x 16."""
     if architecture == "mlp":
         return MLP(images.SIDE**2, [width] * 3, features)
+    if architecture == "residual":
+        return Residual(images.SIDE**2, width, BLOCKS, features)
     return CNN(images.SIDE, [width // 8, width // 4], features)
 
 

@@ -36,6 +36,9 @@ POOLS = {
     "procedural": _procedural(),
     "procedural-adamw": _procedural(optimiser="adamw"),
     "procedural-cnn": _procedural(architecture="cnn", tasks=5, base_classes=15, base_steps=600, steps=200),
+    "procedural-residual": _procedural(
+        architecture="residual", tasks=3, width=64, base_classes=15, base_steps=600, steps=200
+    ),
     "procedural-lora": _procedural(adapter_rank=4),
     "black-box": _procedural(adapter_rank=4, targets=2, distractors=4),
     "tokens": Kind("token-pool", {}, lambda: untrained_on_tokens(128)),
@@ -47,5 +50,10 @@ POOLS = {
     "independent": _independent(),
     "independent-cnn": _independent(architecture="cnn"),
     "independent-halves": _independent(classes="halves"),
+    "independent-narrow": _independent(width=64),
+    "tiny-pair": _independent(width=32, steps=100),
+    "tiny-layered": _procedural(
+        architecture="residual", tasks=2, width=24, features=16, base_classes=5, base_steps=100, steps=60
+    ),
     "tiny": _procedural(tasks=3, width=32, features=16, base_classes=5, base_steps=300, steps=100),  # for tests
 }
