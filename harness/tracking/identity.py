@@ -7,16 +7,17 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from harness import provenance
 
 
-def machine() -> dict[str, str]:
-    """Return what asv stores of this machine: models and sizes, and a name made of them, so that neither a new kernel
-    nor a new host name begins a new history.
+def machine(hardware: Mapping[str, Any] | None = None) -> dict[str, str]:
+    """Return what asv stores of this machine, or of one described as in a header of results: models and sizes, and a
+    name made of them, so that neither a new kernel nor a new host name begins a new history.
     """
-    facts = provenance.hardware()
+    facts = provenance.hardware() if hardware is None else dict(hardware)
     slug = re.sub(r"[^A-Za-z0-9]+", "-", str(facts["cpu"])).strip("-")[:40]
     return {
         "machine": f"{slug}-{facts['cores']}-{provenance.fingerprint(facts)[:6]}",

@@ -62,18 +62,24 @@ class Asv:
             raise NotMeasurableError(f"its benchmarks cannot be imported: {_complaint(said)}") from None
         return [found[name] for name in sorted(found) if name != "version"]
 
-    def run(self, commit: Commit, spelled: Sequence[str]) -> tuple[dict[str, Any] | None, str]:
-        """Return what asv has stored of benchmarks, each spelled with its parameters, and what it has printed."""
-        said = self._start(commit, [f"^{re.escape(one)}$" for one in spelled])
+    def run(
+        self, commit: Commit, spelled: Sequence[str], attributes: Sequence[str] = ()
+    ) -> tuple[dict[str, Any] | None, str]:
+        """Return what asv has stored of benchmarks, each spelled with its parameters, and what it has printed.
+
+        `attributes` are set on all of them, as in "rounds=1".
+        """
+        said = self._start(commit, [f"^{re.escape(one)}$" for one in spelled], attributes)
         files = list((self._results / self._machine).glob(f"{commit.hash[:8]}-*.json"))
         return (tree.read_json(files[0]) if len(files) == 1 else None), said
 
-    def _start(self, commit: Commit, patterns: Sequence[str]) -> str:
+    def _start(self, commit: Commit, patterns: Sequence[str], attributes: Sequence[str] = ()) -> str:
         shutil.rmtree(self._results, ignore_errors=True)
         command = [sys.executable, "-P", "-c", _ASV, str(self._machines), "run", "--config", str(self._config)]
         command += ["--machine", self._machine, "--environment", f"existing:{self._python}", "--no-pull"]
         command += ["--set-commit-hash", commit.hash, "--record-samples", "--show-stderr"]
         command += [word for pattern in patterns for word in ("--bench", pattern)]
+        command += [word for attribute in attributes for word in ("--attribute", attribute)]
         asv = subprocess.Popen(
             command, env=clean_environment() | {MARK: str(self._folder)}, cwd=self._folder, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True,

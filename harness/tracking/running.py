@@ -63,7 +63,7 @@ def measure(
             raise BenchError(f"'{pattern}' is no regular expression: {error}") from None
     _warn_of_changes(settings, warn)
     outcome = Outcome(settings.results, len(found))
-    with _alone(settings.work):
+    with alone(settings.work):
         session = _Session(settings, [re.compile(pattern) for pattern in patterns], outcome, tell, warn)
         for number, commit in enumerate(found, start=1):
             tell(f"[{number}/{len(found)}] {commit}")
@@ -171,7 +171,7 @@ def _warn_of_changes(settings: Settings, warn: Tell) -> None:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def alone(folder: Path) -> Iterator[None]:
     """Keep a second session out of a folder, which hides itself from git."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
