@@ -87,6 +87,11 @@ def test_each_gap_is_one_line(measured):
     assert "Traceback" not in done.stderr
 
 
+def test_a_plugin_that_a_commit_lacks_is_told(measured):
+    _, (one, *_), done, _ = measured
+    assert f"{one[:8]} has no bench-toy-extra, yet or any more: what it brings is not measured" in done.stderr
+
+
 def test_the_users_checkout_is_untouched(measured):
     repository, _, done, before = measured
     after = (repository.git("rev-parse", "HEAD"), repository.git("status", "--porcelain"))
