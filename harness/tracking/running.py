@@ -97,6 +97,8 @@ class _Session:
             self._settings.results / self._machine["machine"] / "machine.json", self._machine | {"version": 1}
         )
         todo = [(one, keys) for one in benchmarks if (keys := self._missing(commit, one))]
+        values = sum(len(keys) for _, keys in todo)
+        self._tell(f"  {len(todo)} benchmarks, {values} values to measure")
         start = time.monotonic()
         for done, (benchmark, keys) in enumerate(todo, start=1):
             self._run(commit, benchmark, keys)
