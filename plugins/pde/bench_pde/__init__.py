@@ -6,7 +6,7 @@ from bench_pde import linear_manifest, solver_manifest
 from bench_pde.family import NEURAL_OPERATOR
 from bench_pde.linear_family import LINEAR_SOLVER
 from bench_pde.solver_family import PDE_SOLVER
-from harness import Dataset, Method, Metric, Task, hookimpl
+from harness import Dataset, Method, Metric, Preset, Task, hookimpl
 
 __all__ = ["LINEAR_SOLVER", "NEURAL_OPERATOR", "PDE_SOLVER"]
 
@@ -15,6 +15,7 @@ _BUILT_FOR_ONE = frozenset({"1d", "2d"})
 
 _FNO_DATA = "Li et al. 2021, arXiv:2010.08895"
 _MT_DEEPONET = "Kumar et al. 2024, arXiv:2408.02198"
+_MT_DEEPONET_CODE = "varunsingh88/MT-DeepONet"
 _PDEBENCH = "Takamoto et al. 2022, arXiv:2210.07182"
 
 
@@ -75,6 +76,10 @@ def bench_methods() -> Iterator[Method]:
         "bench_pde.methods.mt_deeponet:MTDeepONet",
         reference=_MT_DEEPONET,
         traits=_BUILT_FOR_ONE,
+        presets=(
+            Preset("fisher", f"{_MT_DEEPONET_CODE}, Fisher/", {"network": "coefficients", "coefficients": 4}),
+            Preset("darcy", f"{_MT_DEEPONET_CODE}, Darcy/", {"network": "shapes"}),
+        ),
         summary="a deep operator network for several tasks, told which one it has",
     )
     yield from solver_manifest.methods()

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from bench_pde.linear_family import LINEAR_SOLVER
-from harness import Dataset, Method, Metric, Task
+from harness import JSON, Dataset, Method, Metric, Preset, Task
 
 _DCDM = "Kaneda et al. 2023, arXiv:2205.10763"
 _LEARNED = frozenset({"descends", "any-grid"})
@@ -42,8 +42,17 @@ def methods() -> Iterator[Method]:
         "bench_pde.linear.dcdm:DeepConjugateDirections",
         reference=_DCDM,
         traits=_LEARNED,
+        presets=(
+            _preset("64", [4, 6, 4]),
+            _preset("128", [6, 8, 4]),
+        ),
         summary="deep conjugate directions: a network proposes where to go",
     )
+
+
+def _preset(size: str, convolutions: list[JSON]) -> Preset:
+    source = f"ayano721/2023_DCDM, src/train.py and src/datasetcreate.py, {size}³ cells"
+    return Preset(size, source, {"convolutions": convolutions, "vectors": 10000, "lr": 0.0001})
 
 
 _TRAINING = ("training_seconds", "parameters", "peak_memory")

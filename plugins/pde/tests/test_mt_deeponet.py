@@ -3,6 +3,7 @@
 import itertools
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch import nn
@@ -11,6 +12,7 @@ from bench_pde.equations import darcy_shapes, fisher
 from bench_pde.methods.mt_deeponet import MTDeepONet
 from bench_pde.tasks.normalised import Scale
 from bench_pde.tasks.several import Masked
+from harness.testing import bench  # noqa: F401 - a fixture
 
 
 def count(*modules):
@@ -197,3 +199,28 @@ def test_shapes_data():
     assert not data["train_inputs"][..., :1][~mask].any()
     logs = np.stack([darcy_shapes.log_conductivity(17, np.random.default_rng(i)) for i in range(400)])
     assert logs.std() == pytest.approx(1, abs=0.1)
+
+
+SUITE = """
+tasks:
+  - {task: fisher, params: {frames: 24, points: 32, steps: 2, batch_size: 4, train: 8}}
+  - {task: darcy-shapes, params: {points: 24, steps: 2, batch_size: 4, train: 8}}
+methods:
+  - {method: fno, params: {width: 4, layers: 1}}
+  - {method: mt-deeponet, params: {basis: 4, width: 8}}
+  - {method: mt-deeponet, preset: {fisher: fisher, darcy-shapes: darcy}, params: {basis: 5, width: 8}}
+pack: 100
+"""
+
+
+def test_problems_are_scored_as_a_whole_and_one_by_one(bench):  # noqa: F811
+    bench.write("s.yaml", SUITE)
+    done = bench("run", "s.yaml")
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = pd.read_parquet(bench.folder / "results" / "s")
+    assert (rows["status"] == "done").all(), rows[rows["status"] != "done"]["reason"].unique()
+    errors = rows[(rows["metric"] == "relative_l2") & rows["split"].str.startswith("test")]
+    named = {"fisher": fisher.SOURCES, "darcy-shapes": darcy_shapes.SHAPES[:3]}
+    for task, names in named.items():
+        splits = errors[errors["task"] == task].groupby("split")["value"].size()
+        assert splits.to_dict() == {"test": 3} | {f"test-{name}": 3 for name in names}

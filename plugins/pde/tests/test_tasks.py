@@ -93,8 +93,6 @@ tasks:
   - {task: dam-break, params: {points: 24, solved_on: 24, frames: 5, steps: 2, batch_size: 4, train: 8}}
   - task: navier-stokes
     params: {points: 24, solved_on: 24, frames: 2, interval: 0.1, steps: 2, batch_size: 4, train: 8}
-  - {task: fisher, params: {frames: 24, points: 32, steps: 2, batch_size: 4, train: 8}}
-  - {task: darcy-shapes, params: {points: 24, steps: 2, batch_size: 4, train: 8}}
 methods:
   - fno
   - {method: u-net, params: {features: 2, levels: 3}}
@@ -103,7 +101,6 @@ methods:
   - {method: fno, params: {variant: library, width: 8}}
   - {method: mgno, params: {width: 4, layers: 1, levels: 3}}
   - {method: sinenet, params: {width: 4, waves: 1}}
-  - {method: mt-deeponet, params: {basis: 4, width: 8}}
 pack: 100
 """
 
@@ -115,15 +112,12 @@ def test_every_operator_on_every_problem(bench):  # noqa: F811
     rows = pd.read_parquet(bench.folder / "results" / "s")
     assert (rows[rows["status"] == "skipped"]["reason"] == "the task needs 1d, which the method does not claim").all()
     rows = rows[rows["status"] == "done"]
-    assert rows["run"].nunique() == 6 * 6 + 7 * 8
+    assert rows["run"].nunique() == 6 * 5 + 5 * 7
     tests = rows[rows["split"] == "test"]
     baselines = tests[tests["metric"].str.contains("persistence|linear")].groupby(["task", "metric"])["value"]
     assert (baselines.nunique() == 1).all()  # no method takes part in them
     for error in ("relative_l2", "fourier_high", "linear_relative_l2"):
         assert (tests[tests["metric"] == error].groupby("run").size() == 1).all()
-    by_law = rows[(rows["task"] == "fisher") & rows["split"].str.startswith("test-")]
-    assert set(by_law["split"]) <= {"test-logistic", "test-cubic", "test-arrhenius"}
-    assert set(by_law["metric"]) >= {"relative_l2", "boundary_rmse"}
     frames = rows[(rows["split"] == "rollout") & (rows["metric"] == "nrmse") & (rows["task"] == "burgers")]
     assert set(frames["step"]) == {1, 2}
 
