@@ -24,11 +24,11 @@ from harness.errors import DeviceError
 from harness.executors import Ended, Event, Executor, Setting, Started
 from harness.leases import Leases
 from harness.ledger import Ledger, is_settled
-from harness.plan import Choose, Run, plan, select, undecided
+from harness.plan import Run, plan, select
 from harness.scoring import Value
 from harness.suite import Hardware, Suite
 from harness.text import one_line
-from harness.tuning import Chooser
+from harness.tuning import chooser
 from harness.worker import Attempt, Outcome
 
 _log = logging.getLogger("bench")
@@ -123,10 +123,7 @@ def prepare(suite: Suite, catalog: Catalog, options: Options) -> Job:
 
 def _expand(suite: Suite, catalog: Catalog, ledger: Ledger, lack: str, selected: tuple[str, ...]) -> list[Run]:
     fingerprint = provenance.fingerprint(provenance.hardware())
-    choose: Choose = undecided
-    if suite.tune is not None:
-        better = {name: metric.better for name, metric in catalog.metrics.items()}
-        choose = Chooser(ledger.folder, ledger, better)
+    choose = chooser(suite, catalog, ledger)
     return select(plan(suite, catalog, hardware=fingerprint, lack=lack, choose=choose), selected)
 
 
@@ -152,6 +149,15 @@ def _executor(suite: Suite, catalog: Catalog, options: Options, folder: Path) ->
     )
     executor: Executor = getattr(importlib.import_module(module), attribute)(setting)
     return executor
+
+
+def guard(job: Job) -> None:
+    """Let tasks look at the parameters that runs are waiting with. Raises BenchError before anything is written."""
+    waiting = {(run.task, json.dumps(run.task_params, sort_keys=True)): run for run in job.waiting() if not run.skip}
+    for run in waiting.values():
+        if target := job.catalog.find("task", run.task).guard:
+            module, _, attribute = target.partition(":")
+            getattr(importlib.import_module(module), attribute)(**run.task_params)
 
 
 def run(job: Job, observe: Observe, stop: Stop) -> None:

@@ -2,13 +2,16 @@
 
 from collections.abc import Iterator
 
-from bench_pde import linear_manifest, solver_manifest
+from bench_pde import denoiser_manifest, field_manifest, flow_manifest, linear_manifest, solver_manifest
+from bench_pde.denoiser_family import DENOISER
 from bench_pde.family import NEURAL_OPERATOR
+from bench_pde.field_family import NEURAL_FIELD
+from bench_pde.flow_family import FLOW_SOLVER
 from bench_pde.linear_family import LINEAR_SOLVER
 from bench_pde.solver_family import PDE_SOLVER
 from harness import Dataset, Method, Metric, Preset, Task, hookimpl
 
-__all__ = ["LINEAR_SOLVER", "NEURAL_OPERATOR", "PDE_SOLVER"]
+__all__ = ["DENOISER", "FLOW_SOLVER", "LINEAR_SOLVER", "NEURAL_FIELD", "NEURAL_OPERATOR", "PDE_SOLVER"]
 
 _ANY_GRID = frozenset({"1d", "2d", "any-grid"})
 _BUILT_FOR_ONE = frozenset({"1d", "2d"})
@@ -84,6 +87,9 @@ def bench_methods() -> Iterator[Method]:
     )
     yield from solver_manifest.methods()
     yield from linear_manifest.methods()
+    yield from flow_manifest.methods()
+    yield from field_manifest.methods()
+    yield from denoiser_manifest.methods()
 
 
 _COSTS = ("parameters", "seconds_per_step", "peak_memory")
@@ -137,6 +143,9 @@ def bench_tasks() -> Iterator[Task]:
         yield _task(name, f"several:{target}", "2d", _MT_DEEPONET, summary)
     yield from solver_manifest.tasks()
     yield from linear_manifest.tasks()
+    yield from flow_manifest.tasks()
+    yield from field_manifest.tasks()
+    yield from denoiser_manifest.tasks()
 
 
 @hookimpl
@@ -149,6 +158,9 @@ def bench_metrics() -> Iterator[Metric]:
         "max_error": "largest error",
         "conserved_rmse": "error of the field's sum",
         "boundary_rmse": "error on the boundary",
+        "final_error": "relative L2 error at the last of the times that a solution has",
+        "energy_error": "relative error of a flow's energy at the end",
+        "peak_error": "relative error of the largest value at the last of the times",
         "fourier_low": "error of the wave numbers 0 to 3",
         "fourier_mid": "error of the wave numbers 4 to 11",
         "fourier_high": "error of the wave numbers from 12",
@@ -169,11 +181,13 @@ def bench_metrics() -> Iterator[Metric]:
     for name, summary in baselines.items():
         yield Metric(name, f"bench_pde.metrics:{name}", better="lower", role="baseline", summary=summary)
     yield from linear_manifest.metrics()
+    yield from field_manifest.metrics()
+    yield from denoiser_manifest.metrics()
 
 
 @hookimpl
 def bench_datasets() -> Iterator[Dataset]:
-    """Contribute the data sets, all of which are generated."""
+    """Contribute the data sets: what is generated, and photographs."""
     functions = {
         "advection": "advection:advection",
         "burgers": "burgers:burgers",
@@ -192,3 +206,5 @@ def bench_datasets() -> Iterator[Dataset]:
     for name, function in functions.items():
         yield Dataset(name, f"bench_pde.equations.{function}")
     yield from linear_manifest.datasets()
+    yield from field_manifest.datasets()
+    yield from denoiser_manifest.datasets()
