@@ -58,7 +58,7 @@ def log_conductivity(n: int, rng: np.random.Generator, length: float = 0.25) -> 
 def darcy_shapes(
     *,
     shape: Literal["all", "square", "circle", "triangle", "cross"] = "all",
-    points: int = 33,
+    points: int = 32,
     train: int = 300,
     val: int = 60,
     test: int = 90,

@@ -61,7 +61,7 @@ class DarcyShapes(Several):
     """See `bench_pde.equations.darcy_shapes`; predictions are 0 outside the shape, whatever the method says there."""
 
     shape: Literal["all", "square", "circle", "triangle", "cross"] = "all"
-    points: int = 33
+    points: int = 32
     train: int = 300
 
     dataset = "darcy-shapes"
