@@ -17,4 +17,5 @@ PDE_SOLVER = Family(
     given=frozenset({"problem", "budget"}),
     traits=MappingProxyType({"any-equation": "solves equations without time and of second order in it, too"}),
     checks="bench_pde.solver_checks",
+    exercise="bench_pde.exercise:solver",
 )
