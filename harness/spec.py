@@ -173,10 +173,14 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of a report: `target` names a function ``(results: harness.results.Results) -> str`` of Markdown."""
+    """A part of a report: `target` names a function ``(results: harness.results.Results) -> str`` of Markdown.
+
+    `plots` names one that returns what is drawn below it, a sequence of `harness.plotting.Plot`.
+    """
 
     name: str
     target: str
+    plots: str = ""
 
 
 @dataclass(frozen=True)
@@ -237,6 +241,14 @@ class Context(Protocol):
 
     def report(self, step: int, steps: int, **latest: float) -> None:
         """Tell the user how far the run is, with the latest numbers worth showing."""
+        ...
+
+    def keep(self, name: str, **arrays: Any) -> None:
+        """Leave small arrays of numbers beside the run's rows, for report sections; see `Results.artefact`.
+
+        They lie on disk when this returns. `name` tells what a run leaves apart; what it left by that name before is
+        replaced. Raises ValueError for more than 4 MiB, names that are none, and arrays not of numbers.
+        """
         ...
 
     def resume(self) -> Any | None:

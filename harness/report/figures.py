@@ -47,7 +47,7 @@ class Plot:
 
 def plots_of(results: Results, boards: Sequence[Leaderboard], overviews: Sequence[Overview]) -> list[Plot]:
     """Return the plots of a report, in its order."""
-    methods = _order(boards, overviews)
+    methods = order(boards, overviews)
     look = looks(methods)
     found = []
     for overview in overviews:
@@ -80,7 +80,7 @@ SCALING = (
 )
 
 
-def _order(boards: Sequence[Leaderboard], overviews: Sequence[Overview]) -> list[str]:
+def order(boards: Sequence[Leaderboard], overviews: Sequence[Overview]) -> list[str]:
     """Return all methods, best first: by what is said of all tasks, else by the mean of their places."""
     ranked = [one.method for overview in overviews for one in overview.standings]
     places: dict[str, list[int]] = {}

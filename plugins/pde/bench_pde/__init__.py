@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from bench_pde import solver_manifest
 from bench_pde.family import NEURAL_OPERATOR
 from bench_pde.solver_family import PDE_SOLVER
-from harness import Dataset, Method, Metric, Task, hookimpl
+from harness import Dataset, Method, Metric, Section, Task, hookimpl
 
 __all__ = ["NEURAL_OPERATOR", "PDE_SOLVER"]
 
@@ -166,3 +166,9 @@ def bench_datasets() -> Iterator[Dataset]:
     }
     for name, function in functions.items():
         yield Dataset(name, f"bench_pde.equations.{function}")
+
+
+@hookimpl
+def bench_sections() -> Iterator[Section]:
+    """Contribute pictures of fields, rollouts and spectra."""
+    yield Section("Fields, rollouts and spectra", "bench_pde.report:section", "bench_pde.report:plots")
