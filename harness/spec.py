@@ -52,6 +52,9 @@ class Method:
     `target` is "module:attr" and names a function or class defined in that module; its keyword arguments,
     less those that the family's tasks give, are the method's parameters. `presets` are sets of them that a suite may
     ask for by name, `space` is what of them it may tune.
+    `check` names a function ``(name, given, params) -> None``, called with what a task gives (see `Task.check`) when a
+    suite is planned: it raises ValueError, in one line for the user, where the method cannot be built so. Its module
+    imports no array library.
     """
 
     name: str
@@ -62,6 +65,7 @@ class Method:
     summary: str = ""
     presets: tuple[Preset, ...] = ()
     space: Space | None = None
+    check: str = ""
 
 
 @dataclass(frozen=True)
@@ -105,6 +109,9 @@ class Task:
     `against` names the method of the family that every method is measured against in the same process, unless a
     suite's `reference` names another; it is empty for a task that measures each method by itself. A run of a task
     that is `alone` has the machine to itself, as a measurement of speed needs.
+    `check` names a function ``(name, params) -> dict``, called when a suite is planned: it raises ValueError, in one line
+    for the user, where the task cannot be run with these parameters, and returns what it will give to methods. Its module
+    imports no array library.
     """
 
     name: str
@@ -119,6 +126,7 @@ class Task:
     against: str = ""
     alone: bool = False
     anchors: Anchors | None = None
+    check: str = ""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NoReturn
 
-from harness import artefacts, processes
+from harness import artefacts, preparing, processes
 from harness.checkpoint import Checkpoint
 from harness.errors import Diverged, Skip, Stopped
 from harness.plan import Run
@@ -181,7 +181,8 @@ def execute(
     status, reason = "done", ""
     context = _Context(run, seeds(run.seed), run.device, send, saved=saved, folder=folder)
     try:
-        score(run, context)
+        with preparing.heard_by(lambda done, total: send(Progress(done, total, {"prepared": done}))):
+            score(run, context)
     except Skip as skip:
         status, reason = "skipped", str(skip)
     except Diverged as diverged:

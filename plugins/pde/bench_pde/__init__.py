@@ -9,10 +9,12 @@ from harness import Dataset, Method, Metric, Section, Task, hookimpl
 
 __all__ = ["NEURAL_OPERATOR", "PDE_SOLVER"]
 
+_FITS = "bench_pde.limits:method"
 _ANY_GRID = frozenset({"1d", "2d", "any-grid"})
 _BUILT_FOR_ONE = frozenset({"1d", "2d"})
 
 _FNO_DATA = "Li et al. 2021, arXiv:2010.08895"
+_MGNO = "He, Liu, Xu 2024, arXiv:2310.19809"
 _PDEBENCH = "Takamoto et al. 2022, arXiv:2210.07182"
 
 
@@ -26,6 +28,7 @@ def bench_methods() -> Iterator[Method]:
         reference="Li et al. 2021, arXiv:2010.08895",
         traits=_ANY_GRID,
         summary="Fourier neural operator",
+        check=_FITS,
     )
     yield Method(
         "u-net",
@@ -34,6 +37,7 @@ def bench_methods() -> Iterator[Method]:
         reference="Ronneberger, Fischer, Brox 2015, arXiv:1505.04597",
         traits=_ANY_GRID,
         summary="the U-Net of 2015 as in PDEBench and PDEArena",
+        check=_FITS,
     )
     yield Method(
         "u-net-modern",
@@ -42,6 +46,7 @@ def bench_methods() -> Iterator[Method]:
         reference="Gupta, Brandstetter 2023, arXiv:2209.15616",
         traits=_BUILT_FOR_ONE,
         summary="U-Net of wide residual blocks, as in PDEArena",
+        check=_FITS,
     )
     yield Method(
         "deeponet",
@@ -50,14 +55,16 @@ def bench_methods() -> Iterator[Method]:
         reference="Lu et al. 2021, doi:10.1038/s42256-021-00302-5",
         traits=_BUILT_FOR_ONE,
         summary="deep operator network: a sum of learned functions with learned coefficients",
+        check=_FITS,
     )
     yield Method(
         "mgno",
         NEURAL_OPERATOR,
         "bench_pde.methods.mgno:MgNO",
-        reference="He, Liu, Xu 2024, arXiv:2310.19809",
+        reference=_MGNO,
         traits=frozenset({"2d"}),
         summary="linear maps parameterised as multigrid cycles",
+        check=_FITS,
     )
     yield Method(
         "sinenet",
@@ -66,6 +73,7 @@ def bench_methods() -> Iterator[Method]:
         reference="Zhang et al. 2024, arXiv:2403.19507",
         traits=frozenset({"2d"}),
         summary="a row of small U-Nets, each adding to what the one before has made",
+        check=_FITS,
     )
     yield from solver_manifest.methods()
 
@@ -95,6 +103,7 @@ def _task(name: str, target: str, dimensions: str, reference: str, summary: str,
         reference=reference,
         requires=frozenset({dimensions}),
         summary=summary,
+        check="bench_pde.limits:task",
     )
 
 
@@ -114,7 +123,36 @@ def bench_tasks() -> Iterator[Task]:
     yield _task("diffusion-reaction", "DiffusionReaction", "2d", _PDEBENCH, "patterns of two substances", rollout)
     yield _task("dam-break", "DamBreak", "2d", _PDEBENCH, "a round dam breaks in shallow water", rollout)
     yield _task("wave", "Wave", "2d", "", "waves of a clamped membrane", rollout)
+    yield _task("compressible-flow", "CompressibleFlow", "2d", _PDEBENCH, "a viscous gas in random motion", rollout)
+    rough, many = "from a medium of two conductivities in fine grain", "from a medium with many scales to the pressure"
+    yield _task("darcy-rough", "DarcyRough", "2d", _MGNO, rough)
+    yield _task("darcy-multiscale", "DarcyMultiscale", "2d", _MGNO, many)
+    waves = "de Hoop et al. 2022, arXiv:2203.13181"
+    yield _task("helmholtz", "Helmholtz", "2d", waves, "from the speed of waves to a standing wave")
+    yield from _speed_tasks()
     yield from solver_manifest.tasks()
+
+
+def _speed_tasks() -> Iterator[Task]:
+    times = ("seconds_per_call", "seconds_per_call_q1", "seconds_per_call_q3", "seconds_of_first_call", "throughput")
+    spent = (*times, "flops_per_call", "joules_per_call", "parameters", "parameters_total", "parameter_bytes")
+    ratios = ("time_ratio", "time_ratio_low", "time_ratio_high", "noise_floor", *spent, "peak_memory")
+    exponents = ("exponent", "exponent_low", "exponent_high", "reference_exponent")
+    for name, target, dimensions, metrics, summary in (
+        ("operator-speed-1d", "Speed1d", "1d", ratios, "time of a training step and an inference call on a line"),
+        ("operator-speed-2d", "Speed2d", "2d", ratios, "time of a training step and an inference call on a square"),
+        ("operator-scaling-2d", "Scaling2d", "2d", (*exponents, *ratios), "how time and memory grow with the grid"),
+    ):
+        yield Task(
+            name,
+            NEURAL_OPERATOR,
+            f"bench_pde.tasks.speed:{target}",
+            metrics=metrics,
+            requires=frozenset({dimensions}),
+            summary=summary,
+            against="fno",
+            alone=True,
+        )
 
 
 @hookimpl
@@ -163,6 +201,10 @@ def bench_datasets() -> Iterator[Dataset]:
         "diffusion-reaction": "diffusion_reaction:diffusion_reaction",
         "dam-break": "dam_break:dam_break",
         "wave": "wave:wave",
+        "compressible-flow": "compressible:compressible_flow",
+        "darcy-rough": "multiscale:darcy_rough",
+        "darcy-multiscale": "multiscale:darcy_multiscale",
+        "helmholtz": "helmholtz:helmholtz",
     }
     for name, function in functions.items():
         yield Dataset(name, f"bench_pde.equations.{function}")
