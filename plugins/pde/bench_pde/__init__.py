@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from bench_pde import solver_manifest
+from bench_pde import published_files, solver_manifest
 from bench_pde.family import NEURAL_OPERATOR
 from bench_pde.solver_family import PDE_SOLVER
 from harness import Dataset, Method, Metric, Section, Task, hookimpl
@@ -129,8 +129,37 @@ def bench_tasks() -> Iterator[Task]:
     yield _task("darcy-multiscale", "DarcyMultiscale", "2d", _MGNO, many)
     waves = "de Hoop et al. 2022, arXiv:2203.13181"
     yield _task("helmholtz", "Helmholtz", "2d", waves, "from the speed of waves to a standing wave")
+    yield from _published_tasks()
     yield from _speed_tasks()
     yield from solver_manifest.tasks()
+
+
+def _published_tasks() -> Iterator[Task]:
+    rollout = ("correlation_time",)
+    for name, target, dimensions, reference, metrics in (
+        ("pdebench-advection", "PdeBenchAdvection", "1d", _PDEBENCH, rollout),
+        ("pdebench-burgers", "PdeBenchBurgers", "1d", _PDEBENCH, rollout),
+        ("pdebench-reaction-diffusion", "PdeBenchReactionDiffusion", "1d", _PDEBENCH, rollout),
+        ("pdebench-diffusion-sorption", "PdeBenchDiffusionSorption", "1d", _PDEBENCH, rollout),
+        ("pdebench-diffusion-reaction", "PdeBenchDiffusionReaction", "2d", _PDEBENCH, rollout),
+        ("pdebench-dam-break", "PdeBenchDamBreak", "2d", _PDEBENCH, rollout),
+        ("pdebench-compressible-flow", "PdeBenchCompressibleFlow", "2d", _PDEBENCH, rollout),
+        ("pdebench-darcy", "PdeBenchDarcy", "2d", _PDEBENCH, ()),
+        ("fno-burgers", "FnoBurgers", "1d", _FNO_DATA, ()),
+        ("fno-darcy", "FnoDarcy", "2d", _FNO_DATA, ()),
+        ("fno-navier-stokes", "FnoNavierStokes", "2d", _FNO_DATA, rollout),
+        ("neuraloperator-darcy", "NeuralOperatorDarcy", "2d", _FNO_DATA, ()),
+    ):
+        yield Task(
+            name,
+            NEURAL_OPERATOR,
+            f"bench_pde.tasks.published:{target}",
+            metrics=(*_ERRORS, *metrics, *_BASELINES, *_COSTS),
+            datasets=(name,),
+            reference=reference,
+            requires=frozenset({dimensions}),
+            summary="published data, read from its files",
+        )
 
 
 def _speed_tasks() -> Iterator[Task]:
@@ -188,7 +217,7 @@ def bench_metrics() -> Iterator[Metric]:
 
 @hookimpl
 def bench_datasets() -> Iterator[Dataset]:
-    """Contribute the data sets, all of which are generated."""
+    """Contribute the data sets, which are generated or have been published."""
     functions = {
         "advection": "advection:advection",
         "burgers": "burgers:burgers",
@@ -208,6 +237,10 @@ def bench_datasets() -> Iterator[Dataset]:
     }
     for name, function in functions.items():
         yield Dataset(name, f"bench_pde.equations.{function}")
+    for name, sources in published_files.SOURCES.items():
+        reader = "pdebench" if name in published_files.PDEBENCH else name.replace("-", "_")
+        reference = _PDEBENCH if name.startswith("pdebench") else _FNO_DATA
+        yield Dataset(name, f"bench_pde.published:{reader}", reference, sources=sources)
 
 
 @hookimpl

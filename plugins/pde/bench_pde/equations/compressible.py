@@ -60,13 +60,13 @@ def solve(
     Args:
         shear, bulk: η and ζ.
         cfl: how far the fastest wave may go in a step, in cells; at most a half in two dimensions.
-        length: of the domain along each axis.
+        length: of the domain along its first axis; cells are square.
         pad: what is beyond the boundary.
 
     Raises:
         ArithmeticError: the solution is no longer finite, or density or pressure no longer positive.
     """
-    dx, dimensions = length / w.shape[-1], w.ndim - 2
+    dx, dimensions = length / w.shape[2], w.ndim - 2
     state, seen = conserved(w), [w]
     for _ in range(frames):
         left = interval
