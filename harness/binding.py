@@ -9,10 +9,11 @@ from typing import Any, get_args
 import msgspec
 
 from harness.document import describe
+from harness.entry import Entry
 from harness.errors import did_you_mean
 from harness.source import Parameter, parameters
 from harness.spec import JSON, Task
-from harness.suite import Entry, Suite
+from harness.suite import Suite
 
 
 def bind(

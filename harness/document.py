@@ -70,6 +70,13 @@ class Document:
                 raise self.error(f"unknown key '{key}'{did_you_mean(str(key), allowed)}", *place, key)
         return part
 
+    def as_text(self, given: dict[str, Any], key: str, *place: str | int) -> str:
+        """Return the text under a key of a mapping, "" where it has none; raise SuiteError for what is no text."""
+        value = given.get(key, "")
+        if not isinstance(value, str):
+            raise self.error(f"'{key}' has to be text, not {describe(value)}", *place, key)
+        return value.strip()
+
 
 def read(path: Path) -> Document:
     """Read a YAML file. Raises SuiteError with file and line for whatever is wrong with it."""

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from harness.binding import bind, bind_recipe, recipe_of
+from harness.entry import Entry
 from harness.errors import CatalogError, did_you_mean
 from harness.selection import plain
 from harness.source import Parameter, parameters
 from harness.space import Range
 from harness.spec import JSON, Method, Preset, Task
-from harness.suite import Entry, Suite
+from harness.suite import Suite
 from harness.trials import draw
 
 HYPER = "hyper-parameters"  # a key of a variant that, with its hyphen, no parameter has

@@ -15,7 +15,7 @@ import pandas as pd
 from harness import provenance
 from harness.catalog import Catalog
 from harness.claims import Beats, Cheaper, Claim, NotWorse
-from harness.ledger import Ledger
+from harness.ledger import Ledger, is_settled
 from harness.plan import Run, plan
 from harness.results import Results
 from harness.results.judging import spread
@@ -24,6 +24,7 @@ from harness.stats.power import power, required_n, resolvable
 from harness.stats.prospects import prospects
 from harness.stats.verdicts import ALPHA, POWER, Finding
 from harness.suite import Suite
+from harness.tuning import chooser
 
 _CELL = ["method", "method_params", "task", "task_params"]
 
@@ -52,7 +53,8 @@ class Power:
 class Cost:
     """How long a suite will run, one run at a time, by the medians of stored runs of the same method and task.
 
-    `unknown` counts the waiting runs of which none is stored.
+    The runs of the best of trials that have not ended count too. `unknown` counts the waiting runs of which none is
+    stored.
     """
 
     runs: int
@@ -61,11 +63,15 @@ class Cost:
     unknown: int
 
 
-def planned(suite: Suite, catalog: Catalog) -> list[Run]:
-    """Return the runs of a suite on this machine. Raises SuiteError for whatever in it is wrong."""
+def planned(suite: Suite, catalog: Catalog, folder: Path) -> list[Run]:
+    """Return the runs of a suite on this machine, those of winners too where trials in `folder` have ended.
+
+    Raises SuiteError for whatever in it is wrong.
+    """
     device = provenance.resolve_device(suite.hardware.device)
     suite = dataclasses.replace(suite, hardware=dataclasses.replace(suite.hardware, device=device))
-    return plan(suite, catalog, hardware=provenance.fingerprint(provenance.hardware()))
+    choose = chooser(suite, catalog, Ledger(folder))
+    return plan(suite, catalog, hardware=provenance.fingerprint(provenance.hardware()), choose=choose)
 
 
 def stored(folder: Path, runs: list[Run]) -> Results:
@@ -77,7 +83,7 @@ def stored(folder: Path, runs: list[Run]) -> Results:
     """
     found = Results.load(folder)
     cells: dict[tuple[str, str], list[tuple[str, str, pd.DataFrame]]] = {}
-    for key, there in found.runs.groupby(_CELL, sort=False):
+    for key, there in found.all_runs.groupby(_CELL, sort=False):
         method, method_params, task, task_params = map(str, key)
         cells.setdefault((method, task), []).append((method_params, task_params, there))
     kept, anchors = list[str](), dict[str, Anchors]()
@@ -117,11 +123,25 @@ def cost(runs: list[Run], folder: Path, results: Results | None) -> Cost:
     """Return how long the runs that are not done are expected to take."""
     ledger = Ledger(folder)
     ledger.refresh()
-    waiting = [run for run in runs if not run.skip and ledger.last(run.id).status not in ("done", "skipped")]
+    ended = {run.id for run in runs if is_settled(ledger.last(run.id).status, is_trial=run.trial > 0)}
+    waiting = [run for run in runs if not run.skip and run.id not in ended]
+    winners = _undecided(runs)
     medians = {} if results is None else _medians(results)
     known = [medians.get((run.method, _spelled(run.method_params), run.task, _spelled(run.task_params)))
-             or medians.get((run.method, run.task)) for run in waiting]  # fmt: skip
-    return Cost(len(runs), len(waiting), sum(one for one in known if one), sum(one is None for one in known))
+             or medians.get((run.method, run.task)) for run in waiting + winners]  # fmt: skip
+    return Cost(len(runs) + len(winners), len(known), sum(one for one in known if one), known.count(None))
+
+
+def _undecided(runs: list[Run]) -> list[Run]:
+    """Return for each run of a winner that trials have not decided on yet one of these trials."""
+    decided = {_tuned(run) for run in runs if run.trials}
+    first = {_tuned(run): run for run in runs if run.trial and not run.skip}
+    return [run for pair, run in first.items() if pair not in decided for _ in run.fresh_seeds]
+
+
+def _tuned(run: Run) -> tuple[str, ...]:
+    """Return what is tuned: a method, but for the values that trials choose, on a task."""
+    return run.method, _spelled(run.variant), run.task, _spelled(run.task_params)
 
 
 def _medians(results: Results) -> dict[tuple[str, ...], float]:

@@ -12,11 +12,12 @@ from harness import source
 from harness.binding import bind
 from harness.catalog import Catalog
 from harness.document import Place
+from harness.entry import Entry
 from harness.errors import CatalogError, did_you_mean
 from harness.hyperparameters import Contender, Setup, drawn, labelled, set_up
 from harness.source import Parameter
 from harness.spec import JSON, Anchors, Method, Task
-from harness.suite import Entry, Suite
+from harness.suite import Suite
 
 
 @dataclass(frozen=True)

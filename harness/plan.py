@@ -227,34 +227,9 @@ def _run(
     trials: int = 0,
 ) -> Run:
     """Return a run of a pair: an ordinary one, one of its trials by its number, or one of what was best of `trials`."""
-    method, task, posed = pair.contender.method, pair.posed.task, pair.posed
+    method, posed = pair.contender.method, pair.posed
     metrics = {name: catalog.find("metric", name) for name in posed.metrics}
-    datasets = {name: catalog.find("dataset", name).target for name in task.datasets}
-    code = [SCORING, task.target, *(metric.target for metric in metrics.values()), *datasets.values()]
-    code += [posed.reference_target] if posed.reference_target else []
-    missing = sorted(task.requires - method.traits)
-    known: dict[str, Any] = {
-        "family": method.family.name,
-        "method": method.name,
-        "method_target": method.target,
-        "method_params": setup.params,
-        "task": task.name,
-        "task_target": task.target,
-        "task_params": posed.params,
-        "reference_target": posed.reference_target,
-        "recipe": setup.recipe,
-        "metrics": {name: metric.target for name, metric in metrics.items()},
-        "datasets": datasets,
-        "seed": seed,
-        "device": suite.hardware.device,
-        "cpus": suite.hardware.cpus,
-        "gpus": suite.hardware.gpus,
-        "alone": task.alone,
-        "source": source.digest(method.target, *code),
-        "libraries": source.libraries(method.target, *code),
-        "skip": f"the task needs {', '.join(missing)}, which the method does not claim" if missing else
-        setup.skip or lack,
-    }  # fmt: skip
+    known = _known(suite, catalog, pair, setup, seed, lack)
     select = (suite.tune.select if suite.tune else "") or posed.metrics[0]
     # A run that was tuned is none that was not, whose parameters may be the same: what is stored tells of its budget.
     tuning = [trial, trials, select if trials else "", suite.tune.seeds if trials and suite.tune else ()]
@@ -266,8 +241,8 @@ def _run(
         suite=suite.name,
         method_version=catalog.owners["methods", method.name].version,
         given=method.family.given,
-        task_version=catalog.owners["tasks", task.name].version,
-        task_source=source.digest(*code),
+        task_version=catalog.owners["tasks", posed.task.name].version,
+        task_source=source.digest(*_code_of_task(catalog, pair)),
         costs=frozenset(name for name, metric in metrics.items() if metric.role == "cost"),
         units={name: metric.unit for name, metric in metrics.items()},
         variant=setup.variant,
@@ -278,6 +253,46 @@ def _run(
         select=select if trial or trials else "",
         fresh_seeds=suite.seeds if trial else (),
     )
+
+
+def _known(suite: Suite, catalog: Catalog, pair: Pair, setup: Setup, seed: int, lack: str) -> dict[str, Any]:
+    """Return the fields of a run of which its id is a digest, beside the hardware and the tuning."""
+    method, task, posed = pair.contender.method, pair.posed.task, pair.posed
+    code, missing = _code_of_task(catalog, pair), sorted(task.requires - method.traits)
+    lacking = f"the task needs {', '.join(missing)}, which the method does not claim" if missing else ""
+    return {
+        "family": method.family.name,
+        "method": method.name,
+        "method_target": method.target,
+        "method_params": setup.params,
+        "task": task.name,
+        "task_target": task.target,
+        "task_params": posed.params,
+        "reference_target": posed.reference_target,
+        "recipe": setup.recipe,
+        "metrics": {name: catalog.find("metric", name).target for name in posed.metrics},
+        "datasets": _datasets(catalog, pair),
+        "seed": seed,
+        "device": suite.hardware.device,
+        "cpus": suite.hardware.cpus,
+        "gpus": suite.hardware.gpus,
+        "alone": task.alone,
+        "source": source.digest(method.target, *code),
+        "libraries": source.libraries(method.target, *code),
+        "skip": lacking or setup.skip or lack,
+    }
+
+
+def _code_of_task(catalog: Catalog, pair: Pair) -> list[str]:
+    """Return the targets whose code decides what a run measures, but for the method's."""
+    posed = pair.posed
+    metrics = [catalog.find("metric", name).target for name in posed.metrics]
+    reference = [posed.reference_target] if posed.reference_target else []
+    return [SCORING, posed.task.target, *metrics, *_datasets(catalog, pair).values(), *reference]
+
+
+def _datasets(catalog: Catalog, pair: Pair) -> dict[str, str]:
+    return {name: catalog.find("dataset", name).target for name in pair.posed.task.datasets}
 
 
 def _origin(setup: Setup, trial: int, trials: int) -> str:

@@ -4,8 +4,9 @@ A `Plot` is a table and a function that draws it, called when the style is set. 
 page's width, `looks` gives each method the same colour, marker and dashes everywhere, `order` the order of methods.
 """
 
-from harness.report.figures import Plot, order
+from harness.report.figures import order
 from harness.report.layout import WIDTH, facets, figure, legend_below
+from harness.report.plot import Plot
 from harness.report.style import INK, MUTED, PAPER, SIZE, Look, is_wide, looks, short, ticks, width
 
 __all__ = [

@@ -24,11 +24,11 @@ from harness.errors import DeviceError
 from harness.executors import Ended, Event, Executor, Setting, Started
 from harness.leases import Leases
 from harness.ledger import Ledger, is_settled
-from harness.plan import Choose, Run, plan, select, undecided
+from harness.plan import Run, plan, select
 from harness.scoring import Value
 from harness.suite import Hardware, Suite
 from harness.text import one_line
-from harness.tuning import Chooser
+from harness.tuning import chooser
 from harness.worker import Attempt, Outcome
 
 _log = logging.getLogger("bench")
@@ -123,10 +123,7 @@ def prepare(suite: Suite, catalog: Catalog, options: Options) -> Job:
 
 def _expand(suite: Suite, catalog: Catalog, ledger: Ledger, lack: str, selected: tuple[str, ...]) -> list[Run]:
     fingerprint = provenance.fingerprint(provenance.hardware())
-    choose: Choose = undecided
-    if suite.tune is not None:
-        better = {name: metric.better for name, metric in catalog.metrics.items()}
-        choose = Chooser(ledger.folder, ledger, better)
+    choose = chooser(suite, catalog, ledger)
     return select(plan(suite, catalog, hardware=fingerprint, lack=lack, choose=choose), selected)
 
 

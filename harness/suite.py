@@ -35,17 +35,17 @@ Published numbers may stand beside the measured ones: see `harness.published`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from harness import document, published, units
 from harness.claims import Claim, read_claims
-from harness.document import Document, Place, describe
+from harness.document import Document, describe
+from harness.entry import Entry, read_entries
 from harness.errors import SuiteError, did_you_mean
 from harness.published import Published
 from harness.selection import Selection
-from harness.spec import JSON, Anchors
 from harness.text import NAME_RULE, is_name
 
 Device = Literal["cpu", "cuda", "auto"]
@@ -62,22 +62,6 @@ class Hardware:
     memory: int | None = None  # resident
     gpus: int = 0  # where the device turns out to be "cuda"
     gpu_memory: int | None = None  # of each GPU
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A method or task of a suite, with fixed parameters and a grid. `place` is where the file names it."""
-
-    name: str
-    place: Place
-    params: dict[str, JSON] = field(default_factory=dict)
-    grid: dict[str, list[JSON]] = field(default_factory=dict)
-    metrics: tuple[str, ...] = ()  # this and the next two of a task
-    reference: Entry | None = None  # a method, of a task that measures against one
-    anchors: Anchors | None = None
-    presets: dict[str, str] = field(default_factory=dict)  # task -> preset, "" for all; this and the next of a method
-    recipe: dict[str, JSON] = field(default_factory=dict)
-    origin: str = ""
 
 
 @dataclass(frozen=True)
@@ -111,7 +95,6 @@ class Suite:
 
 _RUN_KEYS = ("title", "description", "hardware", "time_limit", "pack", "seeds", "tasks", "methods")
 _KEYS = (*_RUN_KEYS, "field", "tune", "claims", "published")
-_ENTRY_KEYS = {"task": ("metrics", "reference", "anchors"), "method": ("preset", "recipe", "origin")}
 
 
 def read_suite(path: Path) -> Suite:
@@ -127,14 +110,14 @@ def read_suite(path: Path) -> Suite:
     seeds = _seeds(source, top.get("seeds", [0]), "seeds")
     return Suite(
         name=name,
-        title=_text(source, top, "title") or name,
-        description=_text(source, top, "description"),
+        title=source.as_text(top, "title") or name,
+        description=source.as_text(top, "description"),
         hardware=_hardware(source, top.get("hardware", {})),
         time_limit=_quantity(source, top, units.duration, "time_limit"),
         pack=_count(source, top, "pack", default=1),
         seeds=seeds,
-        tasks=_entries(source, "task", top["tasks"]),
-        methods=_entries(source, "method", top["methods"]),
+        tasks=read_entries(source, "task", top["tasks"]),
+        methods=read_entries(source, "method", top["methods"]),
         tune=_tune(source, top["tune"], seeds) if "tune" in top else None,
         published=published.read(source, top.get("published", [])),
         field=_field(source, top.get("field", [])),
@@ -150,13 +133,6 @@ def suite_name(path: Path) -> str:
             f"a suite is named by its file, and {path.stem!r} can be no name; rename it: {NAME_RULE}", path=path
         )
     return path.stem
-
-
-def _text(source: Document, given: dict[str, Any], key: str, *place: str | int) -> str:
-    value = given.get(key, "")
-    if not isinstance(value, str):
-        raise source.error(f"'{key}' has to be text, not {describe(value)}", *place, key)
-    return value.strip()
 
 
 def _hardware(source: Document, part: Any) -> Hardware:
@@ -221,58 +197,7 @@ def _tune(source: Document, part: Any, fresh: tuple[int, ...]) -> Tune:
         if seed in fresh:
             where = ("tune", "seeds", i) if "seeds" in given else ("seeds", fresh.index(seed))
             raise source.error(f"the seed {seed} is for trials; the suite's own have to be fresh ones", *where)
-    return Tune(_count(source, given, "trials", "tune", default=1), _text(source, given, "select", "tune"), seeds)
-
-
-def _entries(source: Document, kind: str, part: Any) -> tuple[Entry, ...]:
-    if not isinstance(part, list):
-        raise source.error(f"'{kind}s' has to be a list, not {describe(part)}", kind + "s")
-    return tuple(_entry(source, kind, item, (kind + "s", i)) for i, item in enumerate(part))
-
-
-def _entry(source: Document, kind: str, item: Any, place: Place) -> Entry:
-    if isinstance(item, str):
-        return Entry(item, place)
-    keys = (kind, "params", "grid", *_ENTRY_KEYS[kind])
-    given = source.mapping(item, keys, *place)
-    if not isinstance(given.get(kind), str):
-        raise source.error(f"this entry needs '{kind}': the name of a {kind}", *place)
-    params, recipe = (_mapping(source, given, key, place) for key in ("params", "recipe"))
-    presets, origin = _presets(source, given.get("preset", {}), place), _text(source, given, "origin", *place)
-    if presets and origin:
-        raise source.error("a preset says itself where it comes from; leave 'origin' out", *place, "origin")
-    grid = _mapping(source, given, "grid", place)
-    for key, values in grid.items():
-        if not isinstance(values, list) or not values:
-            raise source.error(
-                f"the grid of '{key}' has to be a list of values, not {describe(values)}", *place, "grid", key
-            )
-        if key in params:
-            raise source.error(f"'{key}' is given both in 'params' and in 'grid'", *place, "grid", key)
-    return Entry(
-        name=given[kind],
-        place=(*place, kind),
-        params=params,
-        grid=grid,
-        metrics=_metrics(source, given, place),
-        reference=_reference(source, given, (*place, "reference")),
-        anchors=_anchors(source, given, place),
-        presets=presets,
-        recipe=recipe,
-        origin=origin,
-    )
-
-
-def _reference(source: Document, given: dict[str, Any], place: Place) -> Entry | None:
-    if "reference" not in given:
-        return None
-    item = given["reference"]
-    if isinstance(item, str):
-        return Entry(item, place)
-    part = source.mapping(item, ("method", "params"), *place)
-    if not isinstance(part.get("method"), str):
-        raise source.error("a reference needs 'method': the name of a method", *place)
-    return Entry(part["method"], (*place, "method"), _mapping(source, part, "params", place))
+    return Tune(_count(source, given, "trials", "tune", default=1), source.as_text(given, "select", "tune"), seeds)
 
 
 def _field(source: Document, part: Any) -> tuple[str, ...]:
@@ -284,45 +209,3 @@ def _field(source: Document, part: Any) -> tuple[str, ...]:
         except ValueError as error:
             raise source.error(f"'field' names methods: {error}", "field", i) from None
     return tuple(part)
-
-
-def _presets(source: Document, part: Any, place: Place) -> dict[str, str]:
-    if isinstance(part, str):
-        return {"": part}
-    if not isinstance(part, dict) or not all(isinstance(name, str) for name in part.values()):
-        message = f"'preset' has to be a name, or a mapping of tasks to names, not {describe(part)}"
-        raise source.error(message, *place, "preset")
-    return part
-
-
-def _mapping(source: Document, given: dict[str, Any], key: str, place: Place) -> dict[str, Any]:
-    part = given.get(key, {})
-    if not isinstance(part, dict):
-        raise source.error(f"'{key}' has to be a mapping of parameters to values, not {describe(part)}", *place, key)
-    return part
-
-
-def _metrics(source: Document, given: dict[str, Any], place: Place) -> tuple[str, ...]:
-    part = given.get("metrics", [])
-    if not isinstance(part, list) or not all(isinstance(name, str) for name in part):
-        raise source.error(f"'metrics' has to be a list of names, not {describe(part)}", *place, "metrics")
-    return tuple(part)
-
-
-def _anchors(source: Document, given: dict[str, Any], place: Place) -> Anchors | None:
-    if "anchors" not in given:
-        return None
-    here = (*place, "anchors")
-    part = source.mapping(given["anchors"], ("chance", "reference", "published", "source"), *here)
-    for key in ("chance", "reference"):
-        if key not in part:
-            raise source.error(f"anchors need '{key}': a score of the primary metric", *here)
-    for key in part.keys() - {"source"}:
-        if type(part[key]) not in (int, float):
-            raise source.error(f"'{key}' has to be a number, not {describe(part[key])}", *here, key)
-    if not isinstance(part.get("source", ""), str):
-        raise source.error(f"'source' has to be text, not {describe(part['source'])}", *here, "source")
-    try:
-        return Anchors(**part)
-    except ValueError as error:
-        raise source.error(str(error), *here) from None

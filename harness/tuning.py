@@ -12,9 +12,11 @@ from pathlib import Path
 import pyarrow.compute as pc
 
 from harness import store
+from harness.catalog import Catalog
 from harness.ledger import Ledger
-from harness.plan import Run, Winner
+from harness.plan import Choose, Run, Winner, undecided
 from harness.stats.samples import Better
+from harness.suite import Suite
 
 SPLIT = "val"
 
@@ -65,6 +67,13 @@ class Chooser:
         return run_score(
             last.status, self._values.get((run.id, last.attempt, run.select), []), self._better[run.select]
         )
+
+
+def chooser(suite: Suite, catalog: Catalog, ledger: Ledger) -> Choose:
+    """Return what chooses a suite's winners by what the ledger's folder holds."""
+    if suite.tune is None:
+        return undecided
+    return Chooser(ledger.folder, ledger, {name: metric.better for name, metric in catalog.metrics.items()})
 
 
 def _validations(folder: Path) -> dict[tuple[str, int, str], list[float]]:

@@ -6,7 +6,7 @@ import json
 import pandas as pd
 import pytest
 
-from harness.report import sections, tables
+from harness.report import overall, sections, tables
 from harness.results import Results
 from harness.schema import SCHEMA
 from harness.stats.across import Scope
@@ -41,12 +41,12 @@ def run(method="m", values=None, *, seed=0, task="t", params=None, task_params=N
     return [common | row for row in rows or [dict.fromkeys(("split", "step", "metric", "value", "unit"))]]
 
 
-def results(*runs, primary="accuracy"):
+def results(*runs, primary="accuracy", field=()):
     rows = [row for one in runs for row in one]
     tasks = {f"{row['task']} {row['task_params']}" for row in rows}
     header = {
         "suite": "s", "suite_text": "tasks: [t]\n", "metrics": METRICS, "hardware": {"hardware": MACHINE},
-        "environment": {"e": {"python": "3"}}, "primary": dict.fromkeys(tasks, primary),
+        "environment": {"e": {"python": "3"}}, "primary": dict.fromkeys(tasks, primary), "field": list(field),
     }  # fmt: skip
     table = pd.DataFrame(rows, columns=SCHEMA.names)
     return Results(table, [header])
@@ -198,6 +198,30 @@ def test_costs_are_means_over_the_runs_that_succeeded():
         run(values={("train", "seconds_per_step"): 99.0}, seed=2, status="failed"),
     )
     assert board(found).standings[0].costs == {"seconds_per_step": 1.5}
+
+
+def timed(method, seconds, **columns):
+    return run(method, {"accuracy": 0.5, ("train", "seconds_per_step"): seconds}, **columns)
+
+
+def test_cost_ratios_refer_to_the_fastest_of_the_field():
+    rows = [timed("slow", 6.0), timed("fast", 1.0), timed("a", 2.0), timed("b", 3.0)]
+    ratios = lambda found: {s.method: s.cost_ratio for s in board(found).standings}  # noqa: E731
+    assert ratios(results(*rows)) == {"slow": 6, "fast": 1, "a": 2, "b": 3}
+    assert ratios(results(*rows, field=["a", "b"])) == {"slow": 3, "fast": 0.5, "a": 1, "b": 1.5}
+    found = results(*rows, run("untimed", {"accuracy": 0.5}), field=["a", "b"])
+    assert ratios(found)["untimed"] is None
+    assert tables.header(board(found))[4:] == ["ms/step", "time ×"]
+    shown = {line[1].removesuffix(" *"): line[-1] for line in tables.lines(board(found))}
+    assert shown == {"slow": "3", "fast": "0.5", "a": "1", "b": "1.5", "untimed": "–"}
+
+
+def test_no_cost_ratio_where_the_score_is_one_or_where_nothing_takes_time():
+    task = {"reference": {"method": "b", "params": {}}}
+    assert {s.cost_ratio for s in board(results(timed("a", 2.0, task_params=task))).standings} == {None}
+    found = results(timed("free", 0.0), timed("a", 2.0))
+    assert {s.cost_ratio for s in board(found).standings} == {None}
+    assert "time ×" not in tables.header(board(found))
 
 
 def test_methods_like_the_best():
@@ -458,12 +482,23 @@ def test_frozen_field_keeps_ranks_where_they_are_when_a_method_joins():
     assert ranks_of(joined, [])[0]["good"].mean == before["good"].mean + 1
 
 
+def test_like_the_best_over_tasks_counts_comparisons_with_the_best_only():
+    """Told from it among three comparisons; among all six pairs it would not be."""
+    scores = {"best": [[0.80, 0.80, 0.80]] * 2, "near": [[0.788, 0.785, 0.79]] * 2, "a": [[0.1, 0.2, 0.3]] * 2,
+              "b": [[0.2, 0.3, 0.1]] * 2}  # fmt: skip
+    (found,) = over_tasks(scores).overviews()
+    pair = next(pair for pair in found.pairs if (pair.a, pair.b) == ("best", "near"))
+    assert found.pair("best", "near").p < 0.05 / 3 < 0.05 < pair.p
+    assert "near" not in overall.like_best(found)
+
+
 def test_pairs_over_tasks():
     (found,) = over_tasks(TABLE).overviews()
     pair = found.pairs[0]
     assert (pair.a, pair.b, pair.tally.wins, pair.invalid) == ("good", "fair", 2, "")
     assert pair.gain.mean == pytest.approx(0.2)
-    assert pair.improvement[Scope.NEW_SEEDS].mean == 1
+    assert pair.improvement == 1
+    assert {scope: one.mean for scope, one in found.improvement("good", "fair").items()} == dict.fromkeys(Scope, 1)
     assert pair.p >= found.pair("good", "fair").p  # Holm
 
 
@@ -472,7 +507,7 @@ def test_profiles_of_scores_and_of_costs():
     (found,) = some.overviews()
     shares = found.profile([0.3, 0.5, 0.9])
     assert [one.mean for one in shares["good"]] == [1, 0.5, 0]
-    (cost,) = some.cost_profiles("seconds_per_step", [0.5, 1, 2])
+    cost = some.cost_profile(found, "seconds_per_step", [0.5, 1, 2])
     assert [one.mean for one in cost.shares["good"]] == [0.5, 1, 1]  # half the time of the field on the first task
     assert [one.mean for one in cost.shares["fair"]] == [0, 1, 1]
     assert cost.areas == {"good": 1, "fair": 1}

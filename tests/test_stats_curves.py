@@ -8,7 +8,7 @@ import pytest
 import scipy.stats
 
 from harness.stats.across import Scope
-from harness.stats.profiles import area, band, profile, ratios, speedup
+from harness.stats.profiles import area, band, profile, ratios
 from harness.stats.scaling import exponent
 from harness.stats.tuning import expected_best
 
@@ -50,17 +50,8 @@ def test_band_holds_the_profile_and_stays_a_share():
     assert all(one.low is None for one in band(relative[:, :1], [1.0], Scope.NEW_SEEDS))
 
 
-def test_speedup_is_the_geometric_mean_over_tasks():
-    found = speedup([1.0, 2.0, 5.0], [2.0, 8.0, 10.0])
-    assert found.mean == pytest.approx((2 * 4 * 2) ** (1 / 3))
-    assert found.low < found.mean < found.high
-    assert math.log(found.high / found.mean) == pytest.approx(math.log(found.mean / found.low))
-    assert speedup([2.0, 8.0, 10.0], [1.0, 2.0, 5.0]).high == pytest.approx(1 / found.low)
-    assert speedup([math.inf, 1.0], [1.0, 1.0]).mean == 0
-
-
 def test_costs_are_above_zero():
-    for refused in (lambda: ratios([[0.0]], [[1.0]]), lambda: speedup([1.0], [-1.0]), lambda: area([[1.0]], 1.0)):
+    for refused in (lambda: ratios([[0.0]], [[1.0]]), lambda: area([[1.0]], 1.0)):
         with pytest.raises(ValueError, match="above"):
             refused()
 

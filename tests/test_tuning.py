@@ -160,6 +160,26 @@ def test_what_is_done_is_not_done_again_but_for_trials_that_raised(tuned):
     ]
 
 
+def test_report_of_a_suite_has_its_trials(tuned):
+    said = tuned[0]("report", "s.yaml", "--format", "md", "--out", "again").stdout
+    assert "aim (tuned with 4 trials each)" in said
+    assert "broken: 4 trials, 2 failed; chosen by miss on validation data: trial 2 with" in said
+    curves = pd.read_csv(tuned[0].folder / "again" / "plots" / "tuning.csv")
+    searches = {search.method: search for search in tuned[2].searches}
+    assert {m: list(c["mean"]) for m, c in curves.groupby("method")} == {
+        method: pytest.approx(search.curve) for method, search in searches.items()
+    }
+    assert (tuned[0].folder / "again" / "plots" / "tuning.png").exists()
+
+
+def test_plan_counts_the_runs_of_winners_that_nobody_knows_yet(tuned, dials):
+    assert tuned[0]("plan", "s.yaml").stdout.startswith("28 runs, 6 to run: about ")
+    dials.write("s.yaml", SUITE)
+    assert dials("plan", "s.yaml").stdout.startswith("28 runs, 28 to run; how long is unknown")
+    assert dials("run", "s.yaml", "--select", "trial=1").returncode == 1
+    assert dials("plan", "s.yaml").stdout.startswith("28 runs, 26 to run: about ")
+
+
 def test_killed_in_the_middle_of_the_trials_it_ends_with_the_same_winner(dials, tuned):
     text = """\
 seeds: [0, 1]

@@ -72,7 +72,8 @@ def prepare(suite: str) -> None:
     from harness.suite import read_suite
 
     catalog = load_catalog()
-    runs = outlook.planned(read_suite(suite_path(suite, catalog)), catalog)
+    read = read_suite(suite_path(suite, catalog))
+    runs = outlook.planned(read, catalog, Path("results") / read.name)
     with _bars(by_size=False) as bar:
         lines = list(stocking.stock(runs, bar))
     for line in lines:

@@ -54,7 +54,8 @@ def plan(suite: str, results: str, power: bool, spread: float | None) -> None:
 
     catalog = load_catalog()
     read = read_suite(suite_path(suite, catalog))
-    runs, folder = outlook.planned(read, catalog), Path(results) / read.name
+    folder = Path(results) / read.name
+    runs = outlook.planned(read, catalog, folder)
     found = outlook.stored(folder, runs) if folder.is_dir() else None
     if power:
         ledger.print_powers(console(), outlook.powers(read, found, spread))

@@ -132,12 +132,12 @@ def _print_outcome(job: Job) -> bool:
     """Print leaderboards and a table of what did not succeed; return whether anything did not."""
     from harness.ledger import is_settled
     from harness.report.tables import print_failures
-    from harness.report.write import write_report
+    from harness.report.write import renew_report
     from harness.results import Results
 
     results = Results.load(job.folder).only(run.id for run in job.runs)
     print_results(results, job.folder)
-    print_paths(write_report(results, job.catalog, job.folder / "_report", ["md"], plots=False))
+    print_paths(renew_report(results, job.catalog, job.folder / "_report", stored=job.folder))
     runs = results.all_runs
     ends = zip(runs["status"], runs["trial"], strict=True)
     bad = runs[[not is_settled(status, is_trial=trial > 0) for status, trial in ends]]

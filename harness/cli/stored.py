@@ -55,7 +55,7 @@ def stored_results(suite_or_folder: str, folder: Path, catalog: Catalog) -> Resu
     except BenchError:  # results without their suite, found under its name
         return Results.load(folder)
     read = read_suite(path)
-    found = outlook.stored(folder, outlook.planned(read, catalog))
+    found = outlook.stored(folder, outlook.planned(read, catalog, folder))
     found.published, found.claims = list(read.published), read.claims
     return found
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.report import style
-from harness.report.figures import Plot
+from harness.report.plot import Plot
 
 # No date and no name of a program: a report that is made again is the same file.
 _METADATA: dict[str, dict[str, Any]] = {

@@ -13,6 +13,7 @@
 | `failures` | integer | runs that failed and count as the metric's worst value |
 | `invalid` | text | why a comparison with the best means nothing; mostly empty |
 | `reason` | text | why there is no score; mostly empty |
+| `cost_ratio` | number or null | the first cost in seconds over that of the fastest method of the suite's field |
 | `hyperparameters` | text | where these come from; empty where the results do not tell |
 | `trials` | integer | how many these were chosen by, 0 where not tuned; ranks are among methods with as many |
 | `published`, `published_std`, `published_source` | number, number, text | a published number, shown beside, or null |
@@ -82,11 +83,12 @@ def _scored(rank: int, standing: Standing) -> Entry:
         "failures": standing.failures,
         "invalid": standing.incomparable,
         "reason": "",
+        "cost_ratio": standing.cost_ratio,
     }
 
 
 def _unscored(reason: str) -> Entry:
-    empty = dict.fromkeys(("rank", "mean", "low", "high"))
+    empty = dict.fromkeys(("rank", "mean", "low", "high", "cost_ratio"))
     return {**empty, "n": 0, "like_best": False, "failures": 0, "invalid": "", "reason": reason}
 
 

@@ -1,10 +1,9 @@
-"""Results -> the plots of a report: for each its table, and what it says in words, or why there is none."""
+"""Results -> the plots of a report: those with a panel for each task, and in their middle those over all tasks."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +12,9 @@ import pandas as pd
 from scipy.special import stdtrit
 
 from harness.published import Published
-from harness.report import plots
+from harness.report import over_tasks, plots
 from harness.report.entries import published_beside
+from harness.report.plot import MOST_METHODS, Plot, ends
 from harness.report.style import Look, looks
 from harness.results import Leaderboard, Overview, Results
 from harness.stats.across import Scope
@@ -25,24 +25,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST_TASKS = 12  # facets that a page has room for
-MOST_METHODS = 20  # lines that an eye can follow
 COSTS = ("seconds_per_step", "seconds_per_call", "parameters")  # what quality is drawn against
 SIZED = ("seconds_per_step", "seconds_per_call", "peak_memory", "flops_per_call")  # what is drawn against size
-THRESHOLDS = 41  # points of a performance profile
-
-Draw = Callable[[pd.DataFrame], "Figure"]
-
-
-@dataclass(frozen=True)
-class Plot:
-    """A plot: the table that is drawn and published beside it, and how. `absent` says why there is nothing to draw."""
-
-    name: str  # of its files
-    title: str
-    caption: str
-    table: pd.DataFrame
-    draw: Draw | None
-    absent: str = ""
 
 
 def plots_of(results: Results, boards: Sequence[Leaderboard], overviews: Sequence[Overview]) -> list[Plot]:
@@ -53,13 +37,14 @@ def plots_of(results: Results, boards: Sequence[Leaderboard], overviews: Sequenc
     for overview in overviews:
         of = f"-{overview.family}" if len({o.family for o in overviews}) > 1 else ""
         of += f"-{overview.device}-{overview.hardware}" if overview.place else ""
-        found += [_ranks(overview, of), _profile(overview, of, look), _pairs(overview, of)]
+        found += over_tasks.plots_of(results, overview, of, look)
     shown = methods[:MOST_METHODS]
     return [
         _facets("scores", "Scores on each task", SCORES, _scores(results, boards), plots.scores, shown, look),
         _facets("pareto", "Quality and cost", PARETO, _pareto(results, boards, overviews), plots.pareto, shown, look),
         *found,
         _facets("curves", "Learning curves", CURVES, _curves(results, boards), plots.curves, shown, look),
+        _facets("tuning", "What tuning buys", TUNING, _tuning(results), _trials, shown, look),
         _facets("scaling", "Cost against size", SCALING, _scaling(results), plots.scaling, shown, look),
     ]
 
@@ -74,6 +59,11 @@ PARETO = (
     "reference 1) against the geometric mean of costs, where there are several tasks."
 )
 CURVES = "The score on validation data while training: mean over seeds, with the 95 % t-interval as a band."
+TUNING = (
+    "The best score on validation data that can be expected of k trials. Failed ones count as the worst, so that a "
+    "line begins where not all of k trials may have failed. In the data, `fresh` is the winner's score on seeds that "
+    "no trial has seen: the last point of a curve is biased, being the best of many."
+)
 SCALING = (
     "Cost against size, means over seeds, with the fitted power law. Its exponent, with the half-width of the 95 % "
     "interval, stands at the end of each line where there is room, and in the data for all."
@@ -130,6 +120,7 @@ _NOTHING = {
     "scores": "nothing is scored",
     "pareto": "no cost was measured",
     "curves": "no task was scored at several steps on validation data",
+    "tuning": "nothing was tuned",
     "scaling": "no cost was measured at several sizes",
 }
 
@@ -143,18 +134,13 @@ def _axis(metric: str, better: str = "", unit: str = "") -> str:
     return metric + (f" ({unit})" if unit else "") + {"higher": " ↑", "lower": " ↓", "": ""}[better]
 
 
-def _ends(score: Interval) -> tuple[float, float]:
-    """Return the ends of an interval; where there is none, the estimate twice."""
-    return (score.mean if score.low is None else score.low, score.mean if score.high is None else score.high)
-
-
 def _scores(results: Results, boards: Sequence[Leaderboard]) -> pd.DataFrame:
     beside: Mapping[tuple[str, str, str], Published] = published_beside(results)
     rows = []
     for board in boards:
         for standing in (s for s in board.standings if math.isfinite(s.score.mean)):
             known = beside.get((board.task, standing.method, board.metric))
-            low, high = _ends(standing.score)
+            low, high = ends(standing.score)
             rows.append(
                 {
                     "task": _label(board),
@@ -232,87 +218,6 @@ def _front(table: pd.DataFrame, better: str) -> pd.DataFrame:
     return table.assign(on_front=~beaten, better=better)
 
 
-def _ranks(overview: Overview, of: str) -> Plot:
-    title = "Mean rank over all tasks"
-    title += f": {overview.family}" if of else ""
-    if len(overview.methods) < 2 or len(overview.tasks) < 2:
-        return Plot(f"ranks{of}", title, "", pd.DataFrame(), None, _too_few(overview))
-    scope = Scope.NEW_SEEDS if len(overview.seeds) > 1 else Scope.NEW_TASKS
-    rows = [(one.method, one.rank[scope].mean, *_ends(one.rank[scope])) for one in overview.standings]
-    table = pd.DataFrame(rows, columns=["method", "rank", "low", "high"]).sort_values("rank", kind="stable")
-    diagram = overview.diagram
-    caption = f"Mean rank over {len(overview.tasks)} tasks among {len(overview.field)} methods, with the 95 % interval "
-    caption += f"({scope.value})."
-    if diagram is None:
-        caption += " Which methods tests cannot tell apart is not shown: Wilcoxon's test takes at least 6 tasks."
-        return Plot(f"ranks{of}", title, caption, table.head(40), partial(plots.ranks, cliques=()))
-    caption += " A bar joins methods that no Wilcoxon test over tasks (Holm, 5 %) can tell apart. " + diagram.caution
-    drawn = table.head(40)
-    groups = [[m for m in clique if m in set(drawn["method"])] for clique in diagram.cliques]
-    groups = [group for group in groups if len(group) > 1]
-    table = table.assign(cliques=[_memberships(method, diagram.cliques) for method in table["method"]])
-    return Plot(f"ranks{of}", title, caption, table, partial(_draw_ranks, groups[:12]))
-
-
-def _draw_ranks(groups: Sequence[Sequence[str]], table: pd.DataFrame) -> Figure:
-    return plots.ranks(table.head(40), groups)
-
-
-def _memberships(method: str, cliques: Sequence[Sequence[str]]) -> str:
-    return " ".join(str(i) for i, clique in enumerate(cliques, start=1) if method in clique)
-
-
-def _too_few(overview: Overview) -> str:
-    if len(overview.tasks) < 2:
-        why = "; ".join(f"{task}: {reason}" for task, reason in list(overview.left_out.items())[:3])
-        return f"it takes two tasks with anchors, and there are {len(overview.tasks)}" + (f" ({why})" if why else "")
-    return f"it takes two methods that were run on every task, and there are {len(overview.methods)}"
-
-
-def _profile(overview: Overview, of: str, look: Mapping[str, Look]) -> Plot:
-    title = "Performance profile" + (f": {overview.family}" if of else "")
-    finite = overview.scores[np.isfinite(overview.scores)]
-    if len(overview.methods) < 2 or len(overview.tasks) < 2 or finite.size == 0:
-        return Plot(f"profile{of}", title, "", pd.DataFrame(), None, _too_few(overview))
-    methods = [one.method for one in overview.standings][:MOST_METHODS]
-    low = max(float(finite.min()), -1.0)
-    thresholds = np.linspace(low, max(float(finite.max()), low + 0.1), THRESHOLDS).tolist()
-    scope = Scope.NEW_SEEDS if len(overview.seeds) > 1 else Scope.NEW_TASKS
-    rows = [
-        (method, threshold, share.mean, *_ends(share))
-        for method, shares in overview.profile(thresholds, scope).items()
-        for threshold, share in zip(thresholds, shares, strict=True)
-    ]
-    table = pd.DataFrame(rows, columns=["method", "threshold", "share", "low", "high"])
-    caption = "Share of runs that score at least τ, each task counting once, on the scale where chance is 0 and the "
-    caption += f"reference 1; its 95 % intervals ({scope.value}) are in the data. It refers to no other method."
-    return Plot(f"profile{of}", title, caption, table, partial(plots.profile, methods=methods, look=look))
-
-
-def _pairs(overview: Overview, of: str) -> Plot:
-    title = "Pairs of methods" + (f": {overview.family}" if of else "")
-    if len(overview.methods) < 2 or len(overview.tasks) < 2:
-        return Plot(f"pairs{of}", title, "", pd.DataFrame(), None, _too_few(overview))
-    methods = [one.method for one in overview.standings][:MOST_METHODS]
-    rows = []
-    for pair in overview.pairs:
-        chance = math.nan if pair.invalid else pair.improvement[Scope.NEW_SEEDS].mean
-        clear = bool(pair.p < 0.05 and not pair.invalid)
-        common = {"p": pair.p, "is_clear": clear, "invalid": pair.invalid}
-        rows.append({"a": pair.a, "b": pair.b, "improvement": chance, **common})
-        rows.append({"a": pair.b, "b": pair.a, "improvement": 1 - chance, **common})
-    caption = (
-        "The chance, in percent, that a run of the row's method beats one of the column's on a task, the mean over "
-    )
-    caption += "tasks. Bold: the mean gain differs from 0 by paired t-tests over seeds (Holm over all pairs, 5 %). "
-    caption += "Empty: INVALID, as failure rates differ."
-    return Plot(f"pairs{of}", title, caption, pd.DataFrame(rows), partial(_draw_pairs, methods))
-
-
-def _draw_pairs(methods: Sequence[str], table: pd.DataFrame) -> Figure:
-    return plots.pairs(table[table["a"].isin(methods) & table["b"].isin(methods)], methods)
-
-
 def _curves(results: Results, boards: Sequence[Leaderboard]) -> pd.DataFrame:
     """Return the mean of each task's primary metric over seeds, at each step on validation data, with t-intervals."""
     rows = results.rows[(results.rows["split"] == "val") & (results.rows["status"] == "done")]
@@ -338,6 +243,29 @@ def _curves(results: Results, boards: Sequence[Leaderboard]) -> pd.DataFrame:
     renamed = found.rename(columns={"method_label": "method", "size": "n"})
     columns = ["task", "axis", "method", "step", "mean", "low", "high", "n"]
     return renamed[columns].reset_index(drop=True)
+
+
+def _tuning(results: Results) -> pd.DataFrame:
+    """Return the expected best of k trials for each method and task that was tuned, k from 1 to the budget."""
+    rows = [
+        {
+            "task": search.task,
+            "axis": _axis(search.metric, search.better),
+            "method": search.method,
+            "trials": k,
+            "mean": value,
+            "fresh": None if search.fresh is None else search.fresh.mean,
+        }
+        for search in results.searches
+        for k, value in enumerate(search.curve, start=1)
+    ]
+    return pd.DataFrame(rows)
+
+
+def _trials(table: pd.DataFrame, methods: Sequence[str], look: Mapping[str, Look]) -> Figure:
+    drawn = table[np.isfinite(table["mean"])]
+    drawn = drawn.assign(low=drawn["mean"], high=drawn["mean"])
+    return plots.curves(drawn, [method for method in methods if (drawn["method"] == method).any()], look, "trials")
 
 
 def _scaling(results: Results) -> pd.DataFrame:

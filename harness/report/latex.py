@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from harness.published import Published
 from harness.report import ledger, overall, tables
-from harness.report.figures import Plot
+from harness.report.plot import Plot
 from harness.results import Judgement, Leaderboard, Overview
 from harness.text import one_line
 

@@ -14,7 +14,6 @@ from harness.outlook import Cost, Power
 from harness.report.tables import number
 from harness.results import Comparison, Judgement, Match
 from harness.stats import FEW_SEEDS, Interval
-from harness.stats.across import Scope
 from harness.text import one_line
 
 LEDGER = ["claim", "verdict", "effect [90 %]", "measure", "n", "seeds needed"]
@@ -123,8 +122,8 @@ def sentences(comparison: Comparison) -> list[str]:
         f"Better on {tally.wins} tasks ({tally.clear_wins} clearly), worse on {tally.losses} ({tally.clear_losses} "
         f"clearly), alike on {tally.ties}; clearly is by paired t-tests with Holm over tasks."
     )
-    if overall is not None:
-        chance = "; ".join(f"{scope}: {ends(overall.improvement[scope])}" for scope in Scope)
+    if overall is not None and comparison.improvement is not None:
+        chance = "; ".join(f"{scope}: {ends(interval)}" for scope, interval in comparison.improvement.items())
         found.append(f"Mean gain, chance 0 and reference 1: {number(overall.gain)} (same tasks, new seeds).")
         found.append(f"P(better) over tasks, 95 %: {chance}.")
     if overall is not None and overall.invalid:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from harness.report.tables import escape, markdown_table, number
 from harness.results import Overall, Overview
 from harness.stats.across import Scope
+from harness.stats.pairs import holm
 
 HEADER = ["", "method", "IQM, new seeds", "IQM, new tasks", "mean rank, new seeds", "mean rank, new tasks", "failed"]
 LEGEND = (
@@ -15,12 +16,13 @@ SIGNIFICANCE = 0.05
 
 
 def like_best(overview: Overview) -> set[str]:
-    """Return the best method and those that paired tests over seeds (Holm over all pairs) cannot tell from it."""
+    """Return the best method and those that paired tests over seeds (Holm) cannot tell from it, as on a leaderboard."""
     if not overview.standings:
         return set()
-    best = overview.standings[0].method
-    told = {pair.b for pair in overview.pairs if pair.a == best and not pair.invalid and pair.p < SIGNIFICANCE}
-    return {one.method for one in overview.standings} - told
+    best, *others = (one.method for one in overview.standings)
+    pairs = [pair for other in others if (pair := overview.pair(best, other)) is not None]
+    p_values = holm({pair.b: 1.0 if pair.invalid else pair.p for pair in pairs})
+    return {best, *(method for method, p in p_values.items() if p >= SIGNIFICANCE)}
 
 
 def title(overview: Overview) -> str:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+TIMES = [0.5, 1, 2, 4, 8, 16]  # the ticks of factors
 FEW_BANDS = 5  # more bands hide each other
 
 
@@ -60,10 +61,10 @@ def _seeds(axes: Axes, group: pd.DataFrame, y: np.ndarray[Any, Any]) -> None:
     axes.scatter(finite[:, 0], finite[:, 1], s=7, color="#b6bcc4", linewidth=0, zorder=2)
 
 
-def curves(table: pd.DataFrame, methods: Sequence[str], look: Mapping[str, Look]) -> Figure:
-    """Draw each task's learning curves: the mean over seeds, with the 95 % t-interval as a band.
+def curves(table: pd.DataFrame, methods: Sequence[str], look: Mapping[str, Look], x: str = "step") -> Figure:
+    """Draw each task's means against `x`, with the interval as a band.
 
-    Columns: task, axis, method, step, mean, low, high.
+    Columns: task, axis, method, that of `x`, mean, low, high.
     """
     import seaborn
 
@@ -74,7 +75,7 @@ def curves(table: pd.DataFrame, methods: Sequence[str], look: Mapping[str, Look]
     for (task, group), axes in zip(groups, all_axes, strict=True):
         seaborn.lineplot(
             group,
-            x="step",
+            x=x,
             y="mean",
             hue="method",
             hue_order=list(methods),
@@ -89,14 +90,14 @@ def curves(table: pd.DataFrame, methods: Sequence[str], look: Mapping[str, Look]
             line.set_linestyle(look[method].dashes)
         for method in drawn:
             part = group[group["method"] == method]
-            axes.fill_between(part["step"], part["low"], part["high"], color=look[method].colour, alpha=shade, lw=0)
+            axes.fill_between(part[x], part["low"], part["high"], color=look[method].colour, alpha=shade, lw=0)
         low, high = group["mean"].min(), group["mean"].max()
         if style.is_wide(group["mean"].tolist(), 20):
             axes.set_yscale("log")
             axes.set_ylim(low / 1.5, high * 1.5)
         else:
             axes.set_ylim(low - 0.12 * (high - low or 1), high + 0.12 * (high - low or 1))
-        _name(axes, str(task), "step", group["axis"].iloc[0])
+        _name(axes, str(task), x, group["axis"].iloc[0])
         style.ticks(axes)
     layout.legend_below(figure, methods, look)
     return figure
@@ -181,22 +182,32 @@ def ranks(table: pd.DataFrame, cliques: Sequence[Sequence[str]]) -> Figure:
     return figure
 
 
-def profile(table: pd.DataFrame, methods: Sequence[str], look: Mapping[str, Look]) -> Figure:
-    """Draw the share of runs that score at least τ, with the 95 % interval as a band where there are few methods.
+def profile(
+    table: pd.DataFrame, methods: Sequence[str], look: Mapping[str, Look], x: str, y: str, is_log: bool = False
+) -> Figure:
+    """Draw a share against a threshold τ, with the 95 % interval as a band where there are few methods.
 
-    Columns: method, threshold, share, low, high.
+    Columns: method, threshold, share, low, high. `x` and `y` are the labels of the axes.
     """
     figure, (axes,), _ = layout.facets(1, height=2.4, legend=[short(method) for method in methods])
     figure.set_figwidth(layout.WIDTH)
     for method in methods:
         part = table[table["method"] == method]
-        axes.plot(part["threshold"], part["share"], color=look[method].colour, linestyle=look[method].dashes)
+        steps = "steps-post" if is_log else "default"
+        axes.plot(part["threshold"], part["share"], color=look[method].colour, ls=look[method].dashes, drawstyle=steps)
         if len(methods) <= FEW_BANDS:
             axes.fill_between(part["threshold"], part["low"], part["high"], color=look[method].colour, alpha=0.12, lw=0)
     axes.set_ylim(-0.03, 1.03)
     axes.set_xlim(table["threshold"].min(), table["threshold"].max())
-    _name(axes, "", "score τ (chance 0, reference 1)", "share of runs that score at least τ")
-    style.ticks(axes, most=6)
+    _name(axes, "", x, y)
+    if is_log:
+        axes.set_xscale("log")
+        _sizes(axes, TIMES)
+        rising = table["share"] < table.groupby("method")["share"].transform("max")
+        last = table.loc[rising, "threshold"].max()
+        axes.set_xlim(table["threshold"].min(), next((time for time in TIMES[2:] if time > 1.1 * last), TIMES[-1]))
+    else:
+        style.ticks(axes, most=6)
     layout.legend_below(figure, methods, look)
     return figure
 
@@ -235,7 +246,7 @@ def _sizes(axes: Axes, sizes: Sequence[float]) -> None:
     """Put ticks at sizes that were measured, as many as there is room for."""
     from matplotlib.ticker import NullLocator
 
-    step = max(1, -(-len(sizes) // 5))
+    step = max(1, -(-len(sizes) // 6))
     axes.set_xticks(list(sizes[::step]), [style.number(size) for size in sizes[::step]])
     axes.xaxis.set_minor_locator(NullLocator())
 

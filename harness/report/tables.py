@@ -22,7 +22,8 @@ ARROWS = {"higher": "↑", "lower": "↓"}
 LEGEND = (
     "Scores are means over n seeds ± the half-width of the 95 % t-interval; * marks the best and what tests cannot "
     "tell from it. ms/step is the median wall time of a training step, and runs may have shared the machine: a guide "
-    "to cost, no measurement of speed; ms/call is one, of a call with the machine to itself. Peak "
+    "to cost, no measurement of speed; time × is the same over that of the fastest method of the suite's field, or of "
+    "all where it names none; ms/call is a measurement, of a call with the machine to itself. Peak "
     "MiB is what a run takes beyond the libraries that it loads."
 )
 COSTS = {
@@ -31,6 +32,7 @@ COSTS = {
     "seconds_per_call": "ms/call",
     "peak_memory": "peak MiB",
 }
+COST_RATIO = "time ×"
 
 
 def number(interval: Interval) -> str:
@@ -93,12 +95,23 @@ def cost(name: str, value: float | None) -> str:
     return f"{shown:,.0f}" if shown >= 100 or name == "parameters" else f"{shown:.3g}"
 
 
+def cost_ratio(value: float | None) -> str:
+    """Return a cost ratio as its column shows it."""
+    return "–" if value is None else f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def has_cost_ratios(board: Leaderboard) -> bool:
+    """Tell whether a leaderboard has a column of cost ratios: whether there are two to compare."""
+    return sum(standing.cost_ratio is not None for standing in board.standings) > 1
+
+
 def header(board: Leaderboard) -> list[str]:
     """Return the column names of a leaderboard."""
     failed = ["failed"] if _has_failures(board) else []
     origin = ["hyper-parameters"] if _has_origins(board) else []
     costs = _cost_columns(board).values()
-    return ["", "method", f"{board.metric} {ARROWS[board.better]}", "n", *costs, *origin, *failed]
+    ratio = [COST_RATIO] if has_cost_ratios(board) else []
+    return ["", "method", f"{board.metric} {ARROWS[board.better]}", "n", *costs, *ratio, *origin, *failed]
 
 
 def lines(board: Leaderboard) -> list[list[str]]:
@@ -111,12 +124,13 @@ def lines(board: Leaderboard) -> list[list[str]]:
             score(standing),
             str(standing.score.n),
             *(cost(name, standing.costs.get(name)) for name in _cost_columns(board)),
+            *([cost_ratio(standing.cost_ratio)] if has_cost_ratios(board) else []),
             *([standing.origin or "–"] if _has_origins(board) else []),
             *([str(standing.failures)] if _has_failures(board) else []),
         ]
         for rank, standing in enumerate(board.standings, start=1)
     ]
-    empty = ["–"] * (2 + len(_cost_columns(board)) + _has_origins(board))
+    empty = ["–"] * (2 + len(_cost_columns(board)) + has_cost_ratios(board) + _has_origins(board))
     return scored + [["–", method, *empty, reason] for method, reason in board.unscored.items()]
 
 

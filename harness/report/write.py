@@ -16,9 +16,10 @@ from harness.results import Leaderboard, Overview, Results
 from harness.spec import Section
 
 if TYPE_CHECKING:
-    from harness.report.figures import Plot
+    from harness.report.plot import Plot
 
 FORMATS = ("md", "csv", "latex", "html")
+FILES = {"md": "report.md", "latex": "report.tex", "html": "index.html"}
 KINDS = {"md": "png", "latex": "pdf", "html": "svg"}  # the plots that a format shows
 OWN = ("harness.report.sections:leaderboards", "harness.report.sections:over_all_tasks")  # the page has its own
 
@@ -55,6 +56,15 @@ def write_report(
         return _write(material, catalog, folder, formats, plots, stored)
     except OSError as error:
         raise ResultsError(f"the report cannot be written: {error}; choose another folder with --out") from error
+
+
+def renew_report(results: Results, catalog: Catalog, folder: Path, *, stored: Path | None = None) -> list[Path]:
+    """Write the report in Markdown, and anew in what formats and with what plots `folder` already has it.
+
+    So nothing in the folder is older than the rest. Otherwise as `write_report`.
+    """
+    there = [name for name, file in FILES.items() if name == "md" or (folder / file).exists()]
+    return write_report(results, catalog, folder, there, plots=(folder / "plots").is_dir(), stored=stored)
 
 
 def _write(
@@ -114,7 +124,7 @@ _Writer = Callable[[_Material, _Sections, _Drawn, Path, Path | None], list[Path]
 
 
 def _markdown(material: _Material, sections: _Sections, drawn: _Drawn, folder: Path, stored: Path | None) -> list[Path]:
-    path = folder / "report.md"
+    path = folder / FILES["md"]
     parts = ["\n\n".join([one.text.rstrip("\n"), *_figures(one.drawn.plots)]) + "\n" for one in sections if one.text]
     parts[1:1] = ["\n\n".join(["## Plots", *_figures(drawn.plots)]) + "\n"] if drawn.plots else []
     path.write_text("\n".join(parts), encoding="utf-8")
@@ -142,7 +152,7 @@ def _latex(material: _Material, sections: _Sections, drawn: _Drawn, folder: Path
     judgements = material.results.ledger()
     parts = [*map(latex.all_tasks, material.overviews), *boards, *([latex.claims(judgements)] if judgements else [])]
     counts = ", ".join(f"{n} {status}" for status, n in material.results.counts().items())
-    whole, only = folder / "report.tex", folder / "leaderboard.tex"
+    whole, only = folder / FILES["latex"], folder / "leaderboard.tex"
     title = material.results.title or "Results"
     plots = [*drawn.plots, *(plot for section in sections for plot in section.drawn.plots)]
     whole.write_text(latex.document(title, f"{counts}. {tables.LEGEND}", parts, plots), encoding="utf-8")
@@ -153,7 +163,7 @@ def _latex(material: _Material, sections: _Sections, drawn: _Drawn, folder: Path
 def _html(material: _Material, sections: _Sections, drawn: _Drawn, folder: Path, stored: Path | None) -> list[Path]:
     from harness.report import page
 
-    path = folder / "index.html"
+    path = folder / FILES["html"]
     shown = [(one.name, one.text, _with_svg(one.drawn)) for one in sections if one.text and one.target not in OWN]
     plots = _with_svg(drawn)
     given = (material.results, material.boards, material.overviews, material.entries)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from harness.results.overview import Overview, Pair
 from harness.results.scores import Scores
-from harness.stats import holm
+from harness.stats import Interval, holm
+from harness.stats.across import Scope
 from harness.stats.anchors import normalised
 from harness.stats.pairs import Paired, Tally, compare, tally, tost
 
@@ -34,7 +35,8 @@ class Match:
 class Comparison:
     """Method `a` against method `b` on one device; gains are positive where `a` is better.
 
-    `overall` is over the tasks that have anchors; None where one of the two is not ranked over them.
+    `overall` is over the tasks that have anchors, and so is `improvement`, the chance that a run of `a` beats one of
+    `b`, with its interval for each scope; None where one of the two is not ranked over them.
     """
 
     a: str
@@ -43,6 +45,7 @@ class Comparison:
     matches: tuple[Match, ...]
     tally: Tally
     overall: Pair | None
+    improvement: Mapping[Scope, Interval] | None
     left_out: tuple[str, ...]  # tasks on which the two have no seed in common
 
 
@@ -63,7 +66,8 @@ def compared(a: str, b: str, scores: Iterable[Scores], overview: Overview, margi
             [of_b for _, of_b in pairs],
             "higher",
         ),
-        overall=overview.pair(a, b),
+        overall=(overall := overview.pair(a, b)),
+        improvement=overview.improvement(a, b) if overall else None,
         left_out=tuple(one.task for one in scores if one not in both),
     )
 

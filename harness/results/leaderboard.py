@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from harness.results.scores import Scores
@@ -21,8 +21,9 @@ class Standing:
 
     `score` counts the runs that failed, as `values` does (seed -> value): as the metric's worst, so that its mean may
     be infinite. `incomparable` says why a comparison with the best means nothing; it is empty where one does. `costs`
-    are means over the runs that succeeded. `origin` says where the hyper-parameters come from; empty where that is not
-    known.
+    are means over the runs that succeeded, and `cost_ratio` is the first of them that is in seconds over that of the
+    fastest method of the suite's field; None where that is not known, or where the score is such a ratio. `origin` says
+    where the hyper-parameters come from; empty where that is not known.
     """
 
     method: str
@@ -33,6 +34,7 @@ class Standing:
     values: Mapping[int, float] = field(default_factory=dict)
     incomparable: str = ""
     origin: str = ""
+    cost_ratio: float | None = None
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,11 @@ class Leaderboard:
 
 
 def standings(
-    scores: Scores, scored: set[str], costs: Mapping[str, Mapping[str, float]], origins: Mapping[str, str]
+    scores: Scores,
+    scored: set[str],
+    costs: Mapping[str, Mapping[str, float]],
+    ratios: Mapping[str, float],
+    origins: Mapping[str, str],
 ) -> tuple[Standing, ...]:
     """Return the methods that have a value, best first."""
     of = {method: seeds for method, seeds in scores.values.items() if method in scored}
@@ -107,10 +113,17 @@ def standings(
             values=seeds,
             incomparable=_incomparable(scores, best, method),
             origin=origins.get(method, ""),
+            cost_ratio=ratios.get(method),
         )
         for method, seeds in of.items()
     ]
     return tuple(sorted(found, key=lambda s: -s.score.mean if scores.better == "higher" else s.score.mean))
+
+
+def relative(costs: Mapping[str, float], field: Collection[str]) -> dict[str, float]:
+    """Return costs over the least of the field's; over the least of all where nobody of the field has one."""
+    least = min([costs[method] for method in costs if method in field] or costs.values(), default=0.0)
+    return {method: cost / least for method, cost in costs.items()} if least > 0 else {}
 
 
 def _incomparable(scores: Scores, best: str, method: str) -> str:

@@ -48,7 +48,7 @@ class Pair:
     gain: Interval
     p: float
     tally: Tally
-    improvement: Mapping[Scope, Interval]
+    improvement: float
     invalid: str
 
 
@@ -153,18 +153,25 @@ class Overview:
             return None
         return self._pair(self.methods.index(a), self.methods.index(b))
 
+    def improvement(self, a: str, b: str) -> dict[Scope, Interval]:
+        """Return the chance that a run of `a` beats one of `b`, the mean over tasks, with its interval for each scope.
+
+        Raises ValueError where one of the two is not ranked.
+        """
+        both = self.scores[[self.methods.index(a), self.methods.index(b)]][None]
+        return {scope: _within(self._intervals(both, scope, _improvement)[0], 0, 1) for scope in Scope}
+
     def _pair(self, i: int, j: int) -> Pair:
         of_a, of_b = self.scores[i], self.scores[j]
         failed_a, failed_b = (int(self.failures[k].any(axis=0).sum()) for k in (i, j))
         gain, p = _gain(gains(of_a, of_b, "higher"))
-        both = np.stack([of_a, of_b])[None]
         return Pair(
             a=self.methods[i],
             b=self.methods[j],
             gain=gain,
             p=p,
             tally=tally(of_a.tolist(), of_b.tolist(), "higher"),
-            improvement={scope: _within(self._intervals(both, scope, _improvement)[0], 0, 1) for scope in Scope},
+            improvement=float(improvement(of_a, of_b, "higher")),
             invalid=failures_differ(failed_a, failed_b, len(self.seeds)),
         )
 

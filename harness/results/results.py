@@ -20,7 +20,7 @@ from harness.results.comparison import Comparison, compared
 from harness.results.evidence import Evidence
 from harness.results.judging import Judgement, judge, unjudged
 from harness.results.labels import labelled, labels_of
-from harness.results.leaderboard import Leaderboard, standings
+from harness.results.leaderboard import Leaderboard, relative, standings
 from harness.results.newest import BOARD, is_newest, numbered_attempts
 from harness.results.overview import Overview, overviews
 from harness.results.profiles import CostProfile, cost_profile
@@ -133,15 +133,20 @@ class Results:
         return self._overviews(self.scores)
 
     def _overviews(self, scores: list[Scores]) -> list[Overview]:
-        field = {label for expression in self._field for label in self.select(expression, "method")["method_label"]}
-        return overviews(scores, field, self._has_several_places)
+        return overviews(scores, self._in_field, self._has_several_places)
 
-    def cost_profiles(self, metric: str, factors: Sequence[float]) -> list[CostProfile]:
-        """Return the performance profile of a cost for each family and device that has one."""
-        pairs = [(overview, evidence) for overview in self.overviews() for evidence in self.evidence()
-                 if (evidence.hardware, evidence.device) == (overview.hardware, overview.device)]  # fmt: skip
-        found = [cost_profile(overview, evidence, metric, factors) for overview, evidence in pairs]
-        return [profile for profile in found if profile is not None]
+    @cached_property
+    def _in_field(self) -> set[str]:
+        """The methods that the suite names as its field."""
+        return {label for expression in self._field for label in self.select(expression, "method")["method_label"]}
+
+    def cost_profile(self, overview: Overview, metric: str, factors: Sequence[float]) -> CostProfile | None:
+        """Return the performance profile of a cost among the methods of an overview, where it has one."""
+        if metric not in self.metrics:
+            return None
+        where = overview.hardware, overview.device
+        evidence = next(one for one in self.evidence() if (one.hardware, one.device) == where)
+        return cost_profile(overview, evidence, metric, factors)
 
     def select(self, expression: str, plain: str = "") -> pd.DataFrame:
         """Return the runs that an expression chooses (see `harness.selection`), as rows of `runs`.
@@ -280,7 +285,7 @@ class Results:
             hardware=scores.hardware,
             device=scores.device,
             place=f"{scores.device} of {scores.hardware}" if self._has_several_places else "",
-            standings=standings(scores, scored, spent, _origins(runs)),
+            standings=standings(scores, scored, spent, self._cost_ratios(runs, spent), _origins(runs)),
             unscored=_reasons(runs[~runs["method_label"].isin(scored)]),
             baselines={name: t_interval(values) for name, values in baselines[*board, scores.split].items()},
             family=scores.family,
@@ -289,6 +294,14 @@ class Results:
             searches=self._searches(scores),
             budget=_budget(scores.trials) if (self.runs["trials"] > 0).any() else "",
         )
+
+    def _cost_ratios(self, runs: pd.DataFrame, spent: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+        """Return the first cost in seconds of each method, relative to the field; none of a task that ranks by time."""
+        if "reference" in json.loads(runs["task_params"].iloc[0]):
+            return {}
+        times = [name for name in self._of_role("cost") if self.metrics[name]["unit"] == "s"]
+        name = next((name for name in times if any(name in costs for costs in spent.values())), "")
+        return relative({method: costs[name] for method, costs in spent.items() if name in costs}, self._in_field)
 
     def _searches(self, scores: Scores) -> dict[str, Search]:
         """Return how the methods of a leaderboard were tuned."""

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from harness.stats.across import Scope, intervals
-from harness.stats.intervals import Interval, t_interval
-from harness.stats.samples import Array, array, exp
+from harness.stats.intervals import Interval
+from harness.stats.samples import Array, array
 
 
 def ratios(costs: ArrayLike, field: ArrayLike) -> Array:
@@ -61,16 +61,6 @@ def band(relative: ArrayLike, factors: Sequence[float], scope: Scope, confidence
     within = np.stack([array(relative) <= factor for factor in factors]) & np.isfinite(array(relative))
     found = intervals(within, lambda drawn: drawn.mean(axis=(-2, -1)), scope, confidence)
     return [one.mapped(lambda share: min(1.0, max(0.0, share))) for one in found]
-
-
-def speedup(costs: Sequence[float], reference: Sequence[float], confidence: float = 0.95) -> Interval:
-    """Return the geometric mean over tasks, shape (tasks,), of how many times cheaper a method is than one reference.
-
-    The interval is Student's on the logarithms, for new tasks. Costs on one task are means over its seeds. Raises
-    ValueError where lengths differ, a cost is not above 0 or is NaN, or methods fail on tasks both ways.
-    """
-    logs = np.log(_positive(reference)) - np.log(_positive(costs))
-    return t_interval(logs.tolist(), confidence).mapped(exp)
 
 
 def _positive(costs: ArrayLike) -> Array:

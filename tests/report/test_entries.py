@@ -9,8 +9,8 @@ from harness.report.entries import entries, write_csv, write_json
 
 FIELDS = [
     "suite", "family", "task", "split", "device", "hardware", "metric", "better", "unit", "method", "rank", "mean",
-    "low", "high", "n", "like_best", "failures", "invalid", "reason", "hyperparameters", "trials", "published",
-    "published_std", "published_source", "cost:seconds_per_step", "cost:parameters",
+    "low", "high", "n", "like_best", "failures", "invalid", "reason", "cost_ratio", "hyperparameters", "trials",
+    "published", "published_std", "published_source", "cost:seconds_per_step", "cost:parameters",
 ]  # fmt: skip
 
 

@@ -119,6 +119,18 @@ def test_two_of_a_pair_sum_to_one_and_ranks_to_their_mean(made):
     assert found["ranks"].table["rank"].sum() == pytest.approx(4 * 2.5)
 
 
+def test_profile_of_time_is_the_share_of_tasks_within_a_factor_of_the_fastest(made):
+    found = made(4, 3, 2)
+    table = plots(found)["cost-profile"].table
+    times = found.rows[found.rows["metric"] == "seconds_per_step"]
+    means = times.groupby(["task_label", "method"])["value"].mean().unstack()
+    for method, group in table.groupby("method"):
+        of_method = times[times["method"] == method]
+        relative = of_method["value"] / of_method["task_label"].map(means.min(axis=1))
+        for factor, share in zip(group["threshold"], group["share"], strict=True):
+            assert share == pytest.approx((relative <= factor).mean())
+
+
 def test_six_tasks_have_cliques_and_fewer_say_so(made):
     few, six = plots(made(3, 3, 1))["ranks"], plots(made(6, 3, 1))["ranks"]
     assert "takes at least 6 tasks" in few.caption

@@ -58,6 +58,21 @@ def test_report_in_all_formats_and_published_numbers_of_today(toy):
     assert "'pdf' is not one of" in wrong.stderr
 
 
+def test_run_leaves_no_part_of_the_report_behind(toy):
+    """What an earlier `bench report` wrote beside the Markdown is written anew."""
+    toy.write("s.yaml", SUITE.replace("[0, 1]", "[0]"))
+    assert toy("run", "s.yaml").returncode == 0
+    assert toy("report", "s.yaml", "--format", "html").returncode == 0
+    report = toy.folder / "results" / "s" / "_report"
+    before = (report / "plots" / "scores.csv").read_text()
+    toy.write("s.yaml", SUITE)
+    assert toy("run", "s.yaml").returncode == 0
+    assert "4 done" in (report / "index.html").read_text()
+    assert len((report / "plots" / "scores.csv").read_text()) > len(before)
+    assert (report / "plots" / "scores.png").exists()  # of report.md
+    assert not (report / "report.tex").exists()
+
+
 def test_sections_of_plugins_stand_in_markdown_and_page(made, tmp_path):
     loaded = catalog.load_catalog()
     sections = {**loaded.sections, "Mine": Section("Mine", "tests_mine:good"), "Bad": Section("Bad", "tests_mine:bad")}

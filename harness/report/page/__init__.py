@@ -22,7 +22,7 @@ from markupsafe import Markup
 from harness.logs import log_path
 from harness.report import overall, style, tables
 from harness.report.entries import Entry
-from harness.report.figures import Plot
+from harness.report.plot import Plot
 from harness.results import Leaderboard, Overview, Results
 from harness.stats.across import Scope
 from harness.text import one_line, printable
@@ -124,7 +124,9 @@ def _boards(results: Results, boards: Sequence[Leaderboard], entries: Sequence[E
         scores = [tables.score(standing) for standing in board.standings] + ["–"] * len(board.unscored)
         names = [tables.cost_header(key.removeprefix("cost:"), results.metrics) for key in costs]
         header = ["", "method", f"{board.metric} {tables.ARROWS[board.better]}", "n"]
-        header += [*(["published"] if has_published else []), *names, *(["failed"] if has_failures else [])]
+        has_ratios = tables.has_cost_ratios(board)
+        header += [*(["published"] if has_published else []), *names, *([tables.COST_RATIO] if has_ratios else [])]
+        header += ["failed"] if has_failures else []
         notes = [re.sub(r"^\* cannot", "Those in bold cannot", note) for note in tables.notes(board)]
         rows = [
             {
@@ -132,7 +134,7 @@ def _boards(results: Results, boards: Sequence[Leaderboard], entries: Sequence[E
                 "badge": entry["hyperparameters"],
                 "best": entry["like_best"],
                 "failures": 1 if entry["reason"] else entry["failures"],
-                "cells": _cells(entry, score, beside, costs, has_published, has_failures),
+                "cells": _cells(entry, score, beside, costs, has_published, has_ratios, has_failures),
             }
             for entry, score, beside in zip(ours, scores, column[1:], strict=True)
         ]
@@ -141,7 +143,13 @@ def _boards(results: Results, boards: Sequence[Leaderboard], entries: Sequence[E
 
 
 def _cells(
-    entry: Entry, score: str, beside: str, costs: list[str], has_published: bool, has_failures: bool
+    entry: Entry,
+    score: str,
+    beside: str,
+    costs: list[str],
+    has_published: bool,
+    has_ratios: bool,
+    has_failures: bool,
 ) -> list[dict[str, Any]]:
     cells = [
         _cell("–" if entry["rank"] is None else str(entry["rank"]), _value(entry["rank"])),
@@ -153,6 +161,8 @@ def _cells(
         cells.append(_cell(beside, _value(entry["published"]), "", entry["published_source"]))
     for key in costs:
         cells.append(_cell(tables.cost(key.removeprefix("cost:"), entry[key]), _value(entry[key])))
+    if has_ratios:
+        cells.append(_cell(tables.cost_ratio(entry["cost_ratio"]), _value(entry["cost_ratio"])))
     if has_failures:
         text = entry["reason"] or str(entry["failures"])
         cells.append(_cell(text, None if entry["reason"] else entry["failures"], "reason" if entry["reason"] else ""))

@@ -1,4 +1,4 @@
-"""Published files: small ones made with the same layouts, read through the one way in for data; and real ones, if here."""
+"""Published files: small ones made with the same layouts, read through the one way in for data; real ones, if here."""
 
 import os
 from pathlib import Path
