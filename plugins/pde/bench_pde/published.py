@@ -61,18 +61,18 @@ def mat(path: Path, *names: str) -> list[np.ndarray]:
     return [np.asarray(held[name], np.float32) for name in names]
 
 
-def pdebench(*, name: str, space: int = 1, time: int = 1, most: int = 0) -> Arrays:
-    """Return *_fields, (n, t, *grid, channels), of a data set of PDEBench that evolves, of `most` samples if not 0.
+def pdebench(*, of: str, space: int = 1, time: int = 1, most: int = 0) -> Arrays:
+    """Return *_fields, (n, t, *grid, channels), of the data set `of` of PDEBench that evolves, `most` samples of it if not 0.
 
     Raises:
         ValueError: space or time is not positive, or the file is too small to be split.
     """
     if min(space, time) < 1:
         raise ValueError(f"space and time must be positive, got {space} and {time}")
-    (path,) = located(name, published_files.SOURCES[name]).values()
+    (path,) = located(of, published_files.SOURCES[of]).values()
     fields = pdebench_fields(path, space, time)
     fields = fields[: most or None]
-    return _split({"fields": fields}, test_first=name not in published_files.GROUPED)
+    return _split({"fields": fields}, test_first=of not in published_files.GROUPED)
 
 
 def pdebench_darcy(*, space: int = 2, most: int = 0) -> Arrays:

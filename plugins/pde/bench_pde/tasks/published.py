@@ -16,7 +16,7 @@ class _PdeBench(Evolution):
     most: int = 0
 
     def _data(self) -> dict[str, int | float]:
-        return {**super()._data(), "name": self.dataset}
+        return {**super()._data(), "of": self.dataset}
 
 
 @dataclass(frozen=True)
