@@ -62,7 +62,7 @@ def mat(path: Path, *names: str) -> list[np.ndarray]:
 
 
 def pdebench(*, of: str, space: int = 1, time: int = 1, most: int = 0) -> Arrays:
-    """Return *_fields, (n, t, *grid, channels), of the data set `of` of PDEBench that evolves, `most` samples of it if not 0.
+    """Return *_fields, (n, t, *grid, channels), of the data set `of` of PDEBench; `most` samples of it if not 0.
 
     Raises:
         ValueError: space or time is not positive, or the file is too small to be split.

@@ -8,9 +8,11 @@ import pytest
 import torch
 from torch import nn
 
+from bench_pde import report
 from bench_pde.baselines import RidgeRegression
 from bench_pde.tasks.evolution import Windows
 from bench_pde.tasks.normalised import Normalised, Scale, Stepper
+from harness.results import Results
 from harness.testing import bench  # noqa: F401 - a fixture
 
 
@@ -150,6 +152,28 @@ def test_the_other_problems(bench, monkeypatch):  # noqa: F811
     assert rows["run"].nunique() == 4
     digests = dict(line.split(", seed 0: ") for line in prepared.stdout.splitlines())
     assert digests == rows.groupby("task")["data"].first().to_dict()  # made on all cores or on one, they are the same
+    check_pictures(Results.load(bench.folder / "results" / "s"))
+
+
+def check_pictures(results):
+    """The report's section draws what the runs have left, and says where they have left nothing."""
+    drawn = {plot.name: plot for plot in report.plots(results)}
+    assert set(drawn) == {f"pde-fields-{i}" for i in (1, 2, 3, 4)} | {
+        "pde-rollouts",
+        "pde-spectra",
+        "pde-error-spectra",
+    }
+    for plot in drawn.values():
+        assert plot.draw(plot.table).axes, plot.name
+    frames = drawn["pde-rollouts"].table
+    assert set(frames["task"].str.split().str[0]) == {"compressible-flow"}
+    assert frames["frame"].tolist() == [1, 2]
+    spectra = drawn["pde-spectra"].table
+    assert spectra.groupby("task").size().nunique() == 1  # all on 24 x 24 points
+    assert "No run left any" not in report.section(results)
+    bare = Results(results.history, results._headers)  # as if what was kept were gone
+    assert report.section(bare).count("`") == 8
+    assert [plot.absent for plot in report.plots(bare)][1:] == ["no run has what it shows"] * 2
 
 
 def test_bad_parameters_are_told_before_any_work(bench):  # noqa: F811
@@ -159,7 +183,7 @@ def test_bad_parameters_are_told_before_any_work(bench):  # noqa: F811
         ("burgers", "points: 100", "fno", "task 'burgers': points must divide solved_on = 512, got 100"),
         ("burgers", "unrolled: 21", "fno", "unrolled must be from 1 to the 20 frames after the given, got 21"),
         ("compressible-flow", "cfl: 0.9", "fno", "cfl = 0.9 makes an unstable time step in two dimensions"),
-        ("helmholtz", "frequency: 3000", "fno", "is 3.7 cells long, and ten are the least: raise solved_on"),
+        ("helmholtz", "frequency: 3000", "fno", "is 4.9 cells long, and ten are the least: raise solved_on"),
         ("darcy-multiscale", "scales: 6", "fno", "127 nodes do not resolve 6 scales: solved_on has to be 768 or more"),
         ("wave", "points: 20", "fno", "s.yaml:2: method 'fno' on task 'wave': a grid of 20 points does not resolve 12"),
         ("wave", "points: 24", "{method: mgno, params: {levels: 7}}", "24 x 24 points is too small for 7 levels"),

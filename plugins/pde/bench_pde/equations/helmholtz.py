@@ -3,7 +3,8 @@ normal derivative is 0 on the other sides (Helmholtz).
 
 The problem of de Hoop, Huang, Qian & Stuart 2022 (arXiv:2203.13181): the wave speed is c = 20 + tanh v with v from
 N(0, (-Δ + 9)^-2), zero Neumann conditions. Published: ω = 1000 on 101² nodes, where a wave is 12 cells long; 4,000 and
-200 samples for MgNO (arXiv:2310.19809). The solution is large where ω is near a resonance.
+200 samples for MgNO (arXiv:2310.19809). The solution is large where ω is near a resonance. Below ω = 800 it hardly
+depends on the medium: the mean of all solutions has an error of 3 to 10 % at 600, of 8 to 28 % at 800.
 
 Five-point finite differences on the nodes, with a mirrored node beyond each side, of second order; sparse LU.
 """
@@ -46,12 +47,12 @@ def sample(rng: np.random.Generator, *, nodes: int, frequency: float) -> tuple[n
 
 def helmholtz(
     *,
-    frequency: float = 300.0,
+    frequency: float = 800.0,
     points: int = 32,
-    solved_on: int = 94,
-    train: int = 300,
-    val: int = 50,
-    test: int = 50,
+    solved_on: int = 125,
+    train: int = 200,
+    val: int = 20,
+    test: int = 40,
     seed: int = 0,
 ) -> dict[str, np.ndarray]:
     """Return *_inputs, c, and *_targets, u, (n, points, points, 1): every so many of the `solved_on` nodes.

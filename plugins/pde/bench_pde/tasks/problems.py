@@ -210,10 +210,10 @@ class DarcyMultiscale(Steady):
 class Helmholtz(Steady):
     """See `bench_pde.equations.helmholtz`."""
 
-    frequency: float = 300.0
+    frequency: float = 800.0
     points: int = 32
-    solved_on: int = 94
-    train: int = 300
+    solved_on: int = 125
+    train: int = 200
 
     dataset = "helmholtz"
     boundary = "open"
