@@ -21,6 +21,10 @@ class Family:
     arguments of a method's target are its parameters. `traits` says, for each trait that a member may
     claim, what the claim means. `checks` names a module whose functions `check_<name>(build)` measure every
     member; where <name> is a trait ("-" written as "_"), only the members that claim it.
+    `exercise` is "module:function" of a function ``(build, context) -> Mapping[str, Callable[[], object]]`` that builds
+    a member at a small fixed size and returns two calls: "training", a step of training or what stands in its place,
+    and "inference". By them is measured whether a commit made members slower or larger (`asv_benchmarks/`), unless the
+    family has none.
     """
 
     name: str
@@ -28,6 +32,7 @@ class Family:
     given: frozenset[str] = frozenset()
     traits: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     checks: str | None = None
+    exercise: str | None = None
 
 
 @dataclass(frozen=True)
@@ -111,7 +116,9 @@ class Task:
     that is `alone` has the machine to itself, as a measurement of speed needs.
     `check` names a function ``(name, params) -> dict``, called when a suite is planned: it raises ValueError, in one
     line for the user, where the task cannot be run with these parameters, and returns what it will give to methods. Its
-    module imports no array library.
+    module imports no array library. `guard` is "module:attr" of a function that is called with the task's parameters
+    before anything is run, and raises BenchError where no run could succeed with them on this machine, as where they
+    name a file that is not there.
     """
 
     name: str
@@ -127,6 +134,7 @@ class Task:
     alone: bool = False
     anchors: Anchors | None = None
     check: str = ""
+    guard: str = ""
 
 
 @dataclass(frozen=True)

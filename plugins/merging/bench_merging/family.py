@@ -8,6 +8,7 @@ from harness import Family
 _TRAITS = {
     "order-invariant": "the order of the experts does not matter, up to rounding",
     "idempotent": "experts that are all equal give that expert back",
+    "midpoint": "of two experts, the result is half-way between the first and the second with its units permuted",
     "one-model": "the result is a single model; others are given back as one per task (bench_merging.result.Routed)",
 }
 
@@ -23,6 +24,7 @@ MERGERS = {
         given=frozenset({"base", "experts", "access"}),
         traits=MappingProxyType(_TRAITS),
         checks="bench_merging.checks",
+        exercise="bench_merging.checks:exercise",
     )
     for level, sees in LEVELS.items()
 }
