@@ -7,10 +7,10 @@ from harness.testing import bench  # noqa: F401 - a fixture
 SUITE = """\
 tasks:
   - task: operator-speed-1d
-    params: {points: 32, batch_size: 2, rounds: 6}
+    params: {points: 32, batch_size: 2, rounds: 6, limit: 0.5}
     reference: {method: fno, params: {width: 4, modes: 4, layers: 1}}
   - task: operator-scaling-2d
-    params: {sizes: [8, 12, 16], batch_size: 1, rounds: 6}
+    params: {sizes: [8, 12, 16], batch_size: 1, rounds: 6, limit: 0.2}
     reference: {method: fno, params: {width: 4, modes: 4, layers: 1}}
 methods: [{method: fno, params: {width: 4, modes: 4, layers: 1}}]
 """

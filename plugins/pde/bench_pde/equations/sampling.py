@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from harness import preparing
+from harness.preparing import tell
 
 SPLITS = ("train", "val", "test")
 
@@ -38,7 +38,7 @@ def made_splits(
             for i in range(0, len(generators), at_once):
                 batches.append(_finite(make(generators[i : i + at_once])))
                 done += len(generators[i : i + at_once])
-                preparing.tell(done, sum(sizes.values()))
+                tell(done, sum(sizes.values()))
             for part in batches[0]:
                 arrays[f"{split}_{part}"] = np.concatenate([batch[part] for batch in batches]).astype(np.float32)
     finally:
