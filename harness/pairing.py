@@ -81,7 +81,7 @@ def _given(suite: Suite, entry: Entry, task: Task, params: Mapping[str, JSON]) -
     if not task.check:
         return None
     try:
-        given: Mapping[str, Any] = _resolved(task.check)(task.name, params)
+        given: Mapping[str, Any] | None = _resolved(task.check)(task.name, params)
     except ValueError as error:
         raise suite.document.error(f"task '{task.name}': {error}", *entry.place) from None
     return given

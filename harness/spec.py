@@ -114,11 +114,11 @@ class Task:
     `against` names the method of the family that every method is measured against in the same process, unless a
     suite's `reference` names another; it is empty for a task that measures each method by itself. A run of a task
     that is `alone` has the machine to itself, as a measurement of speed needs.
-    `check` names a function ``(name, params) -> dict``, called when a suite is planned: it raises ValueError, in one
-    line for the user, where the task cannot be run with these parameters, and returns what it will give to methods. Its
-    module imports no array library. `guard` is "module:attr" of a function that is called with the task's parameters
-    before anything is run, and raises BenchError where no run could succeed with them on this machine, as where they
-    name a file that is not there.
+    `check` names a function ``(name, params) -> dict | None``, called when a suite is planned: it raises ValueError, in
+    one line for the user, where the task cannot be run with these parameters, and returns what it will give to methods,
+    or None where it does not know. Its module imports no array library. `guard` is "module:attr" of a function that is
+    called with the task's parameters before anything is run, and raises BenchError where no run could succeed with them
+    on this machine, as where they name a file that is not there.
     """
 
     name: str

@@ -2,15 +2,23 @@
 
 from collections.abc import Iterator
 
-from bench_pde import denoiser_manifest, field_manifest, flow_manifest, published_files, solver_manifest
+from bench_pde import (
+    denoiser_manifest,
+    field_manifest,
+    flow_manifest,
+    linear_manifest,
+    published_files,
+    solver_manifest,
+)
 from bench_pde.denoiser_family import DENOISER
 from bench_pde.family import NEURAL_OPERATOR
 from bench_pde.field_family import NEURAL_FIELD
 from bench_pde.flow_family import FLOW_SOLVER
+from bench_pde.linear_family import LINEAR_SOLVER
 from bench_pde.solver_family import PDE_SOLVER
-from harness import Dataset, Method, Metric, Section, Task, hookimpl
+from harness import Dataset, Method, Metric, Preset, Section, Task, hookimpl
 
-__all__ = ["DENOISER", "FLOW_SOLVER", "NEURAL_FIELD", "NEURAL_OPERATOR", "PDE_SOLVER"]
+__all__ = ["DENOISER", "FLOW_SOLVER", "LINEAR_SOLVER", "NEURAL_FIELD", "NEURAL_OPERATOR", "PDE_SOLVER"]
 
 _FITS = "bench_pde.limits:method"
 _ANY_GRID = frozenset({"1d", "2d", "any-grid"})
@@ -18,6 +26,8 @@ _BUILT_FOR_ONE = frozenset({"1d", "2d"})
 
 _FNO_DATA = "Li et al. 2021, arXiv:2010.08895"
 _MGNO = "He, Liu, Xu 2024, arXiv:2310.19809"
+_MT_DEEPONET = "Kumar et al. 2024, arXiv:2408.02198"
+_MT_DEEPONET_CODE = "varunsingh88/MT-DeepONet"
 _PDEBENCH = "Takamoto et al. 2022, arXiv:2210.07182"
 
 
@@ -78,7 +88,20 @@ def bench_methods() -> Iterator[Method]:
         summary="a row of small U-Nets, each adding to what the one before has made",
         check=_FITS,
     )
+    yield Method(
+        "mt-deeponet",
+        NEURAL_OPERATOR,
+        "bench_pde.methods.mt_deeponet:MTDeepONet",
+        reference=_MT_DEEPONET,
+        traits=_BUILT_FOR_ONE,
+        presets=(
+            Preset("fisher", f"{_MT_DEEPONET_CODE}, Fisher/", {"network": "coefficients", "coefficients": 4}),
+            Preset("darcy", f"{_MT_DEEPONET_CODE}, Darcy/", {"network": "shapes"}),
+        ),
+        summary="a deep operator network for several tasks, told which one it has",
+    )
     yield from solver_manifest.methods()
+    yield from linear_manifest.methods()
     yield from flow_manifest.methods()
     yield from field_manifest.methods()
     yield from denoiser_manifest.methods()
@@ -103,7 +126,7 @@ def _task(name: str, target: str, dimensions: str, reference: str, summary: str,
     return Task(
         name,
         NEURAL_OPERATOR,
-        f"bench_pde.tasks.problems:{target}",
+        f"bench_pde.tasks.{target if ':' in target else f'problems:{target}'}",
         metrics=(*_ERRORS, *metrics, *_BASELINES, *_COSTS),
         datasets=(name,),
         reference=reference,
@@ -135,9 +158,15 @@ def bench_tasks() -> Iterator[Task]:
     yield _task("darcy-multiscale", "DarcyMultiscale", "2d", _MGNO, many)
     waves = "de Hoop et al. 2022, arXiv:2203.13181"
     yield _task("helmholtz", "Helmholtz", "2d", waves, "from the speed of waves to a standing wave")
+    for name, target, summary in (
+        ("fisher", "Fisher", "growth by several laws, told apart by coefficients"),
+        ("darcy-shapes", "DarcyShapes", "from media of several shapes to the pressure"),
+    ):
+        yield _task(name, f"several:{target}", "2d", _MT_DEEPONET, summary)
     yield from _published_tasks()
     yield from _speed_tasks()
     yield from solver_manifest.tasks()
+    yield from linear_manifest.tasks()
     yield from flow_manifest.tasks()
     yield from field_manifest.tasks()
     yield from denoiser_manifest.tasks()
@@ -225,6 +254,7 @@ def bench_metrics() -> Iterator[Metric]:
     }
     for name, summary in baselines.items():
         yield Metric(name, f"bench_pde.metrics:{name}", better="lower", role="baseline", summary=summary)
+    yield from linear_manifest.metrics()
     yield from field_manifest.metrics()
     yield from denoiser_manifest.metrics()
 
@@ -248,6 +278,8 @@ def bench_datasets() -> Iterator[Dataset]:
         "darcy-rough": "multiscale:darcy_rough",
         "darcy-multiscale": "multiscale:darcy_multiscale",
         "helmholtz": "helmholtz:helmholtz",
+        "fisher": "fisher:fisher",
+        "darcy-shapes": "darcy_shapes:darcy_shapes",
     }
     for name, function in functions.items():
         yield Dataset(name, f"bench_pde.equations.{function}")
@@ -255,6 +287,7 @@ def bench_datasets() -> Iterator[Dataset]:
         reader = "pdebench" if name in published_files.PDEBENCH else name.replace("-", "_")
         reference = _PDEBENCH if name.startswith("pdebench") else _FNO_DATA
         yield Dataset(name, f"bench_pde.published:{reader}", reference, sources=sources)
+    yield from linear_manifest.datasets()
     yield from field_manifest.datasets()
     yield from denoiser_manifest.datasets()
 

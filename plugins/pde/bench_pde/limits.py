@@ -161,12 +161,14 @@ _SHAPES = {  # dimensions, channels of a frame, boundary
 _POSITIVE = ("points", "frames", "interval", "train", "steps", "batch_size", "lr")
 
 
-def task(name: str, params: Mapping[str, Any]) -> dict[str, Any]:
-    """Check the parameters of a task, and return what it builds operators with. Raises ValueError."""
+def task(name: str, params: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Check the parameters of a task, and return what it builds operators with, if that is known. Raises ValueError."""
     positive(**{key: params[key] for key in _POSITIVE if key in params})
     if name in _EQUATIONS:
         rule = _EQUATIONS[name]
         rule(**{key: params[key] for key in inspect.signature(rule).parameters})
+    if name not in _SHAPES:
+        return None
     dimensions, channels, boundary = _SHAPES[name]
     given = params.get("given", 1)
     if "frames" in params:
