@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -29,6 +30,7 @@ class Posed:
     metrics: tuple[str, ...]
     anchors: Anchors | None  # of the first metric
     reference_target: str = ""  # of a task that measures against a method
+    given: Mapping[str, Any] | None = None  # what it gives to methods, where it tells
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,8 @@ def pairs(suite: Suite, catalog: Catalog) -> list[Pair]:
             setup = set_up(suite, contender, posed.task)
             count = suite.tune.trials if suite.tune and setup.ranges else 0
             points = drawn(suite, contender, posed.task, setup, count) if count else []
+            if not (points or setup.skip):
+                _check_fit(suite, contender, posed, setup)
             found.append(Pair(contender, posed, setup, points))
     _check_tuning(suite, catalog, found)
     return found
@@ -64,11 +68,40 @@ def _posed(suite: Suite, catalog: Catalog, entry: Entry) -> list[Posed]:
     for metric in metrics:
         _look_up(suite, catalog, "metric", metric, (*entry.place[:2], "metrics"))
     known, anchors = source.parameters(task.target), _anchors(suite, catalog, entry, task, metrics)
-    found = [
-        Posed(task, labelled(task.name, chosen), bind(suite, "task", entry, known, chosen), metrics, anchors)
-        for chosen in _combinations(suite, "task", entry, known)
-    ]
+    found = []
+    for chosen in _combinations(suite, "task", entry, known):
+        params = bind(suite, "task", entry, known, chosen)
+        given = _given(suite, entry, task, params)
+        found.append(Posed(task, labelled(task.name, chosen), params, metrics, anchors, given=given))
     return _against(suite, catalog, entry, task, found)
+
+
+def _given(suite: Suite, entry: Entry, task: Task, params: Mapping[str, JSON]) -> Mapping[str, Any] | None:
+    """Return what a task gives to methods, where it tells. Raises SuiteError for parameters that it refuses."""
+    if not task.check:
+        return None
+    try:
+        given: Mapping[str, Any] | None = _resolved(task.check)(task.name, params)
+    except ValueError as error:
+        raise suite.document.error(f"task '{task.name}': {error}", *entry.place) from None
+    return given
+
+
+def _check_fit(suite: Suite, contender: Contender, posed: Posed, setup: Setup) -> None:
+    """Raise SuiteError where a method cannot be built with what a task gives; one that lacks a trait is skipped."""
+    method = contender.method
+    if not method.check or posed.given is None or posed.task.requires - method.traits:
+        return
+    try:
+        _resolved(method.check)(method.name, posed.given, setup.params)
+    except ValueError as error:
+        message = f"method '{method.name}' on task '{posed.task.name}': {error}"
+        raise suite.document.error(message, *contender.entry.place) from None
+
+
+def _resolved(target: str) -> Any:
+    module, _, attribute = target.partition(":")
+    return getattr(importlib.import_module(module), attribute)
 
 
 def _against(suite: Suite, catalog: Catalog, entry: Entry, task: Task, found: list[Posed]) -> list[Posed]:

@@ -57,6 +57,9 @@ class Method:
     `target` is "module:attr" and names a function or class defined in that module; its keyword arguments,
     less those that the family's tasks give, are the method's parameters. `presets` are sets of them that a suite may
     ask for by name, `space` is what of them it may tune.
+    `check` names a function ``(name, given, params) -> None``, called with what a task gives (see `Task.check`) when a
+    suite is planned: it raises ValueError, in one line for the user, where the method cannot be built so. Its module
+    imports no array library.
     """
 
     name: str
@@ -67,6 +70,7 @@ class Method:
     summary: str = ""
     presets: tuple[Preset, ...] = ()
     space: Space | None = None
+    check: str = ""
 
 
 @dataclass(frozen=True)
@@ -109,9 +113,12 @@ class Task:
     problem is approached, and methods that differ in them still meet the same problem.
     `against` names the method of the family that every method is measured against in the same process, unless a
     suite's `reference` names another; it is empty for a task that measures each method by itself. A run of a task
-    that is `alone` has the machine to itself, as a measurement of speed needs. `guard` is "module:attr" of a function
-    that is called with the task's parameters before anything is run, and raises BenchError where no run could succeed
-    with them, as where they name a file that is not there.
+    that is `alone` has the machine to itself, as a measurement of speed needs.
+    `check` names a function ``(name, params) -> dict | None``, called when a suite is planned: it raises ValueError, in
+    one line for the user, where the task cannot be run with these parameters, and returns what it will give to methods,
+    or None where it does not know. Its module imports no array library. `guard` is "module:attr" of a function that is
+    called with the task's parameters before anything is run, and raises BenchError where no run could succeed with them
+    on this machine, as where they name a file that is not there.
     """
 
     name: str
@@ -126,6 +133,7 @@ class Task:
     against: str = ""
     alone: bool = False
     anchors: Anchors | None = None
+    check: str = ""
     guard: str = ""
 
 
@@ -181,10 +189,14 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of a report: `target` names a function ``(results: harness.results.Results) -> str`` of Markdown."""
+    """A part of a report: `target` names a function ``(results: harness.results.Results) -> str`` of Markdown.
+
+    `plots` names one that returns what is drawn below it, a sequence of `harness.plotting.Plot`.
+    """
 
     name: str
     target: str
+    plots: str = ""
 
 
 @dataclass(frozen=True)
@@ -245,6 +257,14 @@ class Context(Protocol):
 
     def report(self, step: int, steps: int, **latest: float) -> None:
         """Tell the user how far the run is, with the latest numbers worth showing."""
+        ...
+
+    def keep(self, name: str, **arrays: Any) -> None:
+        """Leave small arrays of numbers beside the run's rows, for report sections; see `Results.artefact`.
+
+        They lie on disk when this returns. `name` tells what a run leaves apart; what it left by that name before is
+        replaced. Raises ValueError for more than 4 MiB, names that are none, and arrays not of numbers.
+        """
         ...
 
     def resume(self) -> Any | None:

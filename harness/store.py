@@ -28,6 +28,7 @@ from harness.journal import Journal
 from harness.schema import SCHEMA, SCHEMA_VERSION, as_rows, as_table, difference, is_readable, lacking, upgraded
 
 JOURNAL, LOGS, REPORT, LEASES, CHECKPOINTS = "_journal", "_logs", "_report", "_leases", "_checkpoints"
+ARTEFACTS = "_artefacts"
 
 
 @dataclass(frozen=True)

@@ -133,6 +133,9 @@ class _Interrupting:
     def report(self, step: int, steps: int, **latest: float) -> None:
         pass
 
+    def keep(self, name: str, **arrays: Any) -> None:
+        pass
+
     def resume(self) -> Any | None:
         import torch
 

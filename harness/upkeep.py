@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from harness import journal, logs, schema, store
+from harness import artefacts, journal, logs, schema, store
 from harness.errors import ResultsError
 from harness.store import File
 
@@ -42,11 +42,20 @@ def verify(folder: Path) -> Finding:
         *stored.damages,
         *(f"{path}: has damaged lines; the others are published, so delete it once you have looked" for path in kept),
         *_doubled(stored.rows),
+        *_damaged_artefacts(folder),
     ]
     checkpoints = [path.stat().st_size for path in (folder / store.CHECKPOINTS).glob("*.pt")]
     if checkpoints:
         lines.append(f"{folder / store.CHECKPOINTS}: {len(checkpoints)} runs to be taken up again")
     return Finding(lines, problems)
+
+
+def _damaged_artefacts(folder: Path) -> Iterator[str]:
+    for _, path in artefacts.of(folder):
+        try:
+            artefacts.read(path)
+        except ResultsError as error:
+            yield str(error)
 
 
 def _sessions(count: int) -> str:
@@ -122,8 +131,8 @@ def merge(target: Path, source: Path) -> str:
     """Add to the results in `target` those in `source`, another folder of the same suite, and say what was done.
 
     Sessions that `target` has already are left out, and so are runs that it has done; attempts at the others are
-    numbered on from its own. Logs come along. `source` stays as it is. Raises ResultsError where a folder cannot be
-    read or written, a session in it is running, or the two are of different suites.
+    numbered on from its own. Logs and artefacts come along. `source` stays as it is. Raises ResultsError where a folder
+    cannot be read or written, a session in it is running, or the two are of different suites.
     """
     if target.resolve() == source.resolve():
         raise ResultsError(f"{source}: cannot be merged with itself")
@@ -153,6 +162,7 @@ def _merge(target: Path, source: Path, theirs: store.Stored) -> str:
         log = logs.log_path(source, run, before)
         if log.is_file() and not log.is_symlink():  # one that leads elsewhere is not what a run has printed
             shutil.copyfile(log, logs.log_path(target, run, after))
+    _copy_artefacts(source, target, {run for run, _ in numbers})
     known = _headers(store.read_files(source)[0])
     known |= {path.stem: journal.read(path).header for path in store.journals(source)}
     headers = {session: known.get(session, {}) for session in sorted({row["session"] for row in new})}
@@ -160,6 +170,13 @@ def _merge(target: Path, source: Path, theirs: store.Stored) -> str:
     left_out = len({(row["run"], row["attempt"]) for row in rows}) - len(numbers)
     added = f"{len(numbers)} attempt" + "s" * (len(numbers) != 1)
     return f"{path}: {added} added; {left_out} left out, since {target} has them or has done their runs"
+
+
+def _copy_artefacts(source: Path, target: Path, runs: set[str]) -> None:
+    for run, path in artefacts.of(source):
+        if run in runs and not path.is_symlink():
+            (target / store.ARTEFACTS).mkdir(exist_ok=True)
+            shutil.copyfile(path, target / store.ARTEFACTS / path.name)
 
 
 def _read_at_rest(folder: Path) -> store.Stored:

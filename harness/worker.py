@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from harness import processes
+from harness import artefacts, preparing, processes
 from harness.checkpoint import Checkpoint
 from harness.errors import Diverged, Skip, Stopped
 from harness.plan import Run
@@ -56,6 +56,22 @@ class Attempt:
     number: int
     log: Path
     checkpoint: Path
+
+    @property
+    def folder(self) -> Path:
+        """The results folder."""
+        return self.log.parent.parent
+
+
+@dataclass
+class _Context(RunContext):
+    """The context of a run with a results folder, in which it can leave arrays: these shape none of its numbers."""
+
+    folder: Path | None = None
+
+    def keep(self, name: str, **arrays: Any) -> None:
+        if self.folder is not None:
+            artefacts.write(artefacts.path_of(self.folder, self.run.id, name), name, arrays)
 
 
 @dataclass(frozen=True)
@@ -130,7 +146,7 @@ def _make(attempt: Attempt, seconds: float, send: Callable[[Progress], None]) ->
     saved = Checkpoint(attempt.checkpoint, seconds)
     signal.signal(signal.SIGTERM, lambda *_: _stop(saved))
     try:
-        return execute(attempt.run, send, saved)
+        return execute(attempt.run, send, saved, attempt.folder)
     except Stopped:
         _terminate()
     finally:
@@ -153,16 +169,20 @@ def _terminate() -> NoReturn:
     os._exit(1)
 
 
-def execute(run: Run, send: Callable[[Progress], None], saved: Checkpoint | None = None) -> Outcome:
+def execute(
+    run: Run, send: Callable[[Progress], None], saved: Checkpoint | None = None, folder: Path | None = None
+) -> Outcome:
     """Run `run` in this process, from what an earlier attempt has left in `saved` on.
 
-    Whatever the run raises becomes the status and reason of the outcome, but for Stopped.
+    What it keeps goes into the results folder, or nowhere without one. Whatever the run raises becomes the status and
+    reason of the outcome, but for Stopped.
     """
     started_at, start = datetime.now(UTC), time.perf_counter()
     status, reason = "done", ""
-    context = RunContext(run, seeds(run.seed), run.device, send, saved=saved)
+    context = _Context(run, seeds(run.seed), run.device, send, saved=saved, folder=folder)
     try:
-        score(run, context)
+        with preparing.heard_by(lambda done, total: send(Progress(done, total, {"prepared": done}))):
+            score(run, context)
     except Skip as skip:
         status, reason = "skipped", str(skip)
     except Diverged as diverged:

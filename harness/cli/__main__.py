@@ -2,4 +2,5 @@
 
 from harness.cli import main
 
-main(prog_name="bench")
+if __name__ == "__main__":  # a process that a data set is made in imports it too
+    main(prog_name="bench")

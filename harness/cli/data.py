@@ -63,6 +63,24 @@ def import_(name: str, path: Path) -> None:
 
 
 @data.command()
+@click.argument("suite")
+def prepare(suite: str) -> None:
+    """Make the arrays that the tasks of SUITE read, on all cores. Runs make what is missing on their own cores."""
+    from harness import outlook, stocking
+    from harness.catalog import load_catalog
+    from harness.cli.program import suite_path
+    from harness.suite import read_suite
+
+    catalog = load_catalog()
+    read = read_suite(suite_path(suite, catalog))
+    runs = outlook.planned(read, catalog, Path("results") / read.name)
+    with _bars(by_size=False) as bar:
+        lines = list(stocking.stock(runs, bar))
+    for line in lines:
+        click.echo(line)
+
+
+@data.command()
 @click.argument("name", required=False)
 def where(name: str | None) -> None:
     """Print the data folder; with NAME, where its files and its prepared arrays are."""
@@ -117,12 +135,20 @@ def _print_paths(dataset: Dataset, paths: list[Path]) -> None:
 
 
 @contextmanager
-def _bars() -> Iterator[Callable[[str], Progress]]:
+def _bars(by_size: bool = True) -> Iterator[Callable[[str], Progress]]:
     from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, TextColumn, TransferSpeedColumn
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        MofNCompleteColumn,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
     from rich.progress import Progress as Bars
 
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    counts = (DownloadColumn(), TransferSpeedColumn()) if by_size else (MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(), *counts)
     with Bars(*columns, console=Console(stderr=True)) as bars:
 
         def bar(name: str) -> Progress:

@@ -31,7 +31,7 @@ SIZED = ("seconds_per_step", "seconds_per_call", "peak_memory", "flops_per_call"
 
 def plots_of(results: Results, boards: Sequence[Leaderboard], overviews: Sequence[Overview]) -> list[Plot]:
     """Return the plots of a report, in its order."""
-    methods = _order(boards, overviews)
+    methods = order(boards, overviews)
     look = looks(methods)
     found = []
     for overview in overviews:
@@ -70,7 +70,7 @@ SCALING = (
 )
 
 
-def _order(boards: Sequence[Leaderboard], overviews: Sequence[Overview]) -> list[str]:
+def order(boards: Sequence[Leaderboard], overviews: Sequence[Overview]) -> list[str]:
     """Return all methods, best first: by what is said of all tasks, else by the mean of their places."""
     ranked = [one.method for overview in overviews for one in overview.standings]
     places: dict[str, list[int]] = {}

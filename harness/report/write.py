@@ -6,13 +6,14 @@ import importlib
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.catalog import Catalog
 from harness.errors import ResultsError
 from harness.report import tables
 from harness.report.entries import Entry, entries, write_csv, write_json
 from harness.results import Leaderboard, Overview, Results
+from harness.spec import Section
 
 if TYPE_CHECKING:
     from harness.report.plot import Plot
@@ -75,15 +76,16 @@ def _write(
     paths, reports = [table, records], [name for name in FORMATS if name in formats and name != "csv"]
     if not reports:
         return paths
+    kinds = [KINDS[name] for name in reports]
+    drawn = _Drawn.of(material, folder, kinds) if plots else _NOTHING
     sections = [
-        (name, section.target, _section(name, section.target, material.results))
+        _section(name, section, material.results, folder, kinds if plots else None)
         for name, section in catalog.sections.items()
         if "md" in reports or section.target not in OWN
     ]
-    drawn = _Drawn.of(material, folder, [KINDS[name] for name in reports]) if plots else _Drawn([], {}, [])
     for name in reports:
         paths += _WRITERS[name](material, sections, drawn, folder, stored)
-    return [*paths, *drawn.paths]
+    return [*paths, *drawn.paths, *(path for section in sections for path in section.drawn.paths)]
 
 
 @dataclass(frozen=True)
@@ -94,27 +96,43 @@ class _Drawn:
 
     @classmethod
     def of(cls, material: _Material, folder: Path, kinds: list[str]) -> _Drawn:
-        from harness.report import drawing, figures
+        from harness.report import figures
 
-        plots = figures.plots_of(material.results, material.boards, material.overviews)
+        return cls.written(figures.plots_of(material.results, material.boards, material.overviews), folder, kinds)
+
+    @classmethod
+    def written(cls, plots: Sequence[Plot], folder: Path, kinds: list[str]) -> _Drawn:
+        from harness.report import drawing
+
         paths, svgs = drawing.write(plots, folder / "plots", kinds)
         return cls(plots, svgs, paths)
 
 
-_Sections = Sequence[tuple[str, str, str]]  # heading, target, Markdown
+_NOTHING = _Drawn([], {}, [])
+
+
+@dataclass(frozen=True)
+class _Section:
+    name: str
+    target: str
+    text: str  # Markdown
+    drawn: _Drawn
+
+
+_Sections = Sequence[_Section]
 _Writer = Callable[[_Material, _Sections, _Drawn, Path, Path | None], list[Path]]
 
 
 def _markdown(material: _Material, sections: _Sections, drawn: _Drawn, folder: Path, stored: Path | None) -> list[Path]:
     path = folder / FILES["md"]
-    parts = [text for _, _, text in sections if text]
-    parts[1:1] = [_plots(drawn.plots)] if drawn.plots else []
+    parts = ["\n\n".join([one.text.rstrip("\n"), *_figures(one.drawn.plots)]) + "\n" for one in sections if one.text]
+    parts[1:1] = ["\n\n".join(["## Plots", *_figures(drawn.plots)]) + "\n"] if drawn.plots else []
     path.write_text("\n".join(parts), encoding="utf-8")
     return [path]
 
 
-def _plots(plots: Sequence[Plot]) -> str:
-    parts = ["## Plots"]
+def _figures(plots: Sequence[Plot]) -> list[str]:
+    parts = list[str]()
     for plot in plots:
         parts.append(f"### {tables.escape(plot.title)}")
         if plot.draw:
@@ -123,7 +141,7 @@ def _plots(plots: Sequence[Plot]) -> str:
             parts.append(f"Not drawn: {tables.escape(plot.absent)}.")
         if not plot.table.empty:
             parts[-1] += f" Data: [plots/{plot.name}.csv](plots/{plot.name}.csv)."
-    return "\n\n".join(parts) + "\n"
+    return parts
 
 
 def _latex(material: _Material, sections: _Sections, drawn: _Drawn, folder: Path, stored: Path | None) -> list[Path]:
@@ -136,7 +154,8 @@ def _latex(material: _Material, sections: _Sections, drawn: _Drawn, folder: Path
     counts = ", ".join(f"{n} {status}" for status, n in material.results.counts().items())
     whole, only = folder / FILES["latex"], folder / "leaderboard.tex"
     title = material.results.title or "Results"
-    whole.write_text(latex.document(title, f"{counts}. {tables.LEGEND}", parts, drawn.plots), encoding="utf-8")
+    plots = [*drawn.plots, *(plot for section in sections for plot in section.drawn.plots)]
+    whole.write_text(latex.document(title, f"{counts}. {tables.LEGEND}", parts, plots), encoding="utf-8")
     only.write_text("\n".join(parts), encoding="utf-8")
     return [whole, only]
 
@@ -145,19 +164,35 @@ def _html(material: _Material, sections: _Sections, drawn: _Drawn, folder: Path,
     from harness.report import page
 
     path = folder / FILES["html"]
-    shown = [(name, text) for name, target, text in sections if text and target not in OWN]
-    plots = [(plot, drawn.svgs.get(plot.name, "")) for plot in drawn.plots]
+    shown = [(one.name, one.text, _with_svg(one.drawn)) for one in sections if one.text and one.target not in OWN]
+    plots = _with_svg(drawn)
     given = (material.results, material.boards, material.overviews, material.entries)
     path.write_text(page.page(*given, plots, shown, stored), encoding="utf-8")
     return [path]
 
 
+def _with_svg(drawn: _Drawn) -> list[tuple[Plot, str]]:
+    return [(plot, drawn.svgs.get(plot.name, "")) for plot in drawn.plots]
+
+
 _WRITERS: dict[str, _Writer] = {"md": _markdown, "latex": _latex, "html": _html}
 
 
-def _section(name: str, target: str, results: Results) -> str:
-    module, _, attribute = target.partition(":")
+def _section(name: str, section: Section, results: Results, folder: Path, kinds: list[str] | None) -> _Section:
+    """Return a section, with its plots drawn where there are kinds of them; a line in place of one that fails."""
     try:
-        return str(getattr(importlib.import_module(module), attribute)(results))
+        text = str(_resolved(section.target)(results))
+        wanted = _resolved(section.plots)(results) if text and section.plots and kinds is not None else []
+        drawn = _Drawn.written(list(wanted), folder, kinds or []) if wanted else _NOTHING
+    except OSError:
+        raise
     except Exception as error:
-        return f"## {tables.escape(name)}\n\nThis section failed: {tables.escape(f'{type(error).__name__}: {error}')}\n"
+        why = tables.escape(f"{type(error).__name__}: {error}")
+        text, drawn = f"## {tables.escape(name)}\n\nThis section failed: {why}\n", _NOTHING
+    return _Section(name, section.target, text, drawn)
+
+
+def _resolved(target: str) -> Callable[[Results], Any]:
+    module, _, attribute = target.partition(":")
+    function: Callable[[Results], Any] = getattr(importlib.import_module(module), attribute)
+    return function

@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from harness import document, store
+from harness import artefacts, document, store
 from harness.claims import Claim, read_claims
 from harness.errors import ResultsError, did_you_mean
 from harness.published import Published
@@ -49,8 +49,13 @@ class Results:
     """
 
     def __init__(
-        self, history: pd.DataFrame, headers: Iterable[Mapping[str, Any]], damages: Iterable[str] = ()
+        self,
+        history: pd.DataFrame,
+        headers: Iterable[Mapping[str, Any]],
+        damages: Iterable[str] = (),
+        folder: Path | None = None,
     ) -> None:
+        self._folder = folder
         self._headers = headers = list(headers)
         self.history, self.damages = history, list(damages)
         number, attempts = numbered_attempts(history)
@@ -77,17 +82,24 @@ class Results:
     def load(cls, folder: Path) -> Results:
         """Read a results folder; what is damaged is left out. Raises ResultsError where there is no such folder."""
         stored = store.read(folder)
-        return cls(stored.rows.to_pandas(), stored.headers, stored.damages)
+        return cls(stored.rows.to_pandas(), stored.headers, stored.damages, folder)
 
     def only(self, runs: Iterable[str]) -> Results:
         """Return these results with only the runs of these ids."""
-        return Results(self.history[self.history["run"].isin(set(runs))], self._headers, self.damages)
+        return Results(self.history[self.history["run"].isin(set(runs))], self._headers, self.damages, self._folder)
 
     def anchored(self, anchors: Mapping[str, Anchors]) -> Results:
         """Return these results with other anchors: task and its parameters, as in a header's "primary" -> anchors."""
         last = self._headers[-1] if self._headers else {}
         newest = {**last, "anchors": {task: asdict(given) for task, given in anchors.items()}}
-        return Results(self.history, [*self._headers, newest], self.damages)
+        return Results(self.history, [*self._headers, newest], self.damages, self._folder)
+
+    def artefact(self, run: str, name: str) -> artefacts.Arrays | None:
+        """Return the arrays that a run left by `context.keep(name, …)`, or None where it left none or they are gone.
+
+        Raises ResultsError where they are damaged.
+        """
+        return None if self._folder is None else artefacts.read(artefacts.path_of(self._folder, run, name))
 
     def counts(self) -> dict[str, int]:
         """Return how many runs ended in each status."""

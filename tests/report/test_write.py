@@ -3,10 +3,12 @@
 import json
 import re
 
+import pandas as pd
 import pytest
 
 from harness import catalog
 from harness.errors import ResultsError
+from harness.plotting import Plot
 from harness.report.write import write_report
 from harness.spec import Section
 
@@ -86,6 +88,47 @@ def test_sections_of_plugins_stand_in_markdown_and_page(made, tmp_path):
     assert markdown.startswith("# A suite\n")
     assert "## Mine\n\n- *one* <b>" in markdown
     assert "This section failed: ZeroDivisionError: division by zero" in markdown
+
+
+def bars(table):
+    from harness.plotting import facets
+
+    figure, (axes,), _ = facets(1, height=1)
+    axes.bar(table["x"], table["y"])
+    return figure
+
+
+def test_sections_bring_plots(made, tmp_path):
+    loaded = catalog.load_catalog()
+    plots = {
+        "good": lambda results: [
+            Plot("mine", "Mine <b>", "What it shows", pd.DataFrame({"x": [1, 2], "y": [3, 4]}), bars),
+            Plot("lacking", "Lacking", "Nothing", pd.DataFrame(), None, "no run has it"),
+        ],
+        "bad": lambda results: [Plot("bad", "Bad", "", pd.DataFrame(), lambda table: 1 / 0)],
+        "text": lambda results: "## Words\n",
+        "none": lambda results: "",
+    }
+    sections = {
+        "Mine": Section("Mine", "tests_plots:text", "tests_plots:good"),
+        "Bad": Section("Bad", "tests_plots:text", "tests_plots:bad"),
+        "None": Section("None", "tests_plots:none", "tests_plots:bad"),
+    }
+    found = catalog.Catalog(loaded.manager, loaded.plugins, sections=loaded.sections | sections)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(__import__("sys").modules, "tests_plots", type("module", (), plots))
+        paths = write_report(made(1, 2, 2), found, tmp_path, ["md", "html", "latex"])
+        write_report(made(1, 2, 2), found, tmp_path / "bare", ["md"], plots=False)
+    assert {"mine.png", "mine.svg", "mine.pdf", "mine.csv"} <= {path.name for path in paths}
+    markdown, html = (tmp_path / "report.md").read_text(), (tmp_path / "index.html").read_text()
+    assert r"![Mine &lt;b\>](plots/mine.png)" in markdown
+    assert markdown.index("## Words") < markdown.index("plots/mine.png")
+    assert "Not drawn: no run has it." in markdown
+    assert "This section failed: ZeroDivisionError" in markdown
+    assert re.search(r'<h3>Mine &lt;b&gt;</h3>\s*<svg role="img"', html)
+    assert "plots/mine.pdf" in (tmp_path / "report.tex").read_text()
+    assert "plots/mine" not in (tmp_path / "bare" / "report.md").read_text()
+    assert "## Words" in (tmp_path / "bare" / "report.md").read_text()
 
 
 def test_over_all_tasks_and_claims_are_in_the_report(made, tmp_path):

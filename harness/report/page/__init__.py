@@ -43,7 +43,7 @@ def page(
     overviews: Sequence[Overview],
     entries: Sequence[Entry],
     plots: Sequence[tuple[Plot, str]],  # each with its SVG
-    sections: Sequence[tuple[str, str]],  # heading and Markdown
+    sections: Sequence[tuple[str, str, Sequence[tuple[Plot, str]]]],  # heading, Markdown, plots likewise
     folder: Path | None,  # where the logs are
 ) -> str:
     """Return the page: HTML with its style, script, plots and data in it. Whatever comes from results is escaped."""
@@ -51,10 +51,10 @@ def page(
     files = resources.files(__package__)
     text = {name: files.joinpath(f"page.{name}").read_text(encoding="utf-8") for name in ("html", "css", "js")}
     digest = base64.b64encode(hashlib.sha256(text["js"].encode()).digest()).decode()
-    found = [(one, _section(body)) for one, body in sections]
+    found = [(one, _section(body), [_plot(*drawn) for drawn in theirs]) for one, body, theirs in sections]
     several = [(f"overall-{i}", overall.title(one)) for i, one in enumerate(overviews, start=1)]
     contents = [*several, ("leaderboard", "Leaderboards"), ("plots", "Plots")]
-    contents += [(f"section-{i}", name) for i, (name, _) in enumerate(found, start=1)]
+    contents += [(f"section-{i}", name) for i, (name, *_) in enumerate(found, start=1)]
     return environment.from_string(text["html"]).render(
         script_hash=f"sha256-{digest}",
         title=one_line(results.title) or "Results",
@@ -65,7 +65,7 @@ def page(
         overall=[_overall(one) for one in overviews],
         boards=_boards(results, boards, entries),
         plots=[_plot(one, svg) for one, svg in plots],
-        sections=[{"html": body} for _, body in found],
+        sections=[{"html": body, "plots": theirs} for _, body, theirs in found],
         version=importlib.metadata.version("bench-harness"),
         style=Markup(text["css"]),
         script=Markup(text["js"]),

@@ -2,21 +2,30 @@
 
 from collections.abc import Iterator
 
-from bench_pde import denoiser_manifest, field_manifest, flow_manifest, linear_manifest, solver_manifest
+from bench_pde import (
+    denoiser_manifest,
+    field_manifest,
+    flow_manifest,
+    linear_manifest,
+    published_files,
+    solver_manifest,
+)
 from bench_pde.denoiser_family import DENOISER
 from bench_pde.family import NEURAL_OPERATOR
 from bench_pde.field_family import NEURAL_FIELD
 from bench_pde.flow_family import FLOW_SOLVER
 from bench_pde.linear_family import LINEAR_SOLVER
 from bench_pde.solver_family import PDE_SOLVER
-from harness import Dataset, Method, Metric, Preset, Task, hookimpl
+from harness import Dataset, Method, Metric, Preset, Section, Task, hookimpl
 
 __all__ = ["DENOISER", "FLOW_SOLVER", "LINEAR_SOLVER", "NEURAL_FIELD", "NEURAL_OPERATOR", "PDE_SOLVER"]
 
+_FITS = "bench_pde.limits:method"
 _ANY_GRID = frozenset({"1d", "2d", "any-grid"})
 _BUILT_FOR_ONE = frozenset({"1d", "2d"})
 
 _FNO_DATA = "Li et al. 2021, arXiv:2010.08895"
+_MGNO = "He, Liu, Xu 2024, arXiv:2310.19809"
 _MT_DEEPONET = "Kumar et al. 2024, arXiv:2408.02198"
 _MT_DEEPONET_CODE = "varunsingh88/MT-DeepONet"
 _PDEBENCH = "Takamoto et al. 2022, arXiv:2210.07182"
@@ -32,6 +41,7 @@ def bench_methods() -> Iterator[Method]:
         reference="Li et al. 2021, arXiv:2010.08895",
         traits=_ANY_GRID,
         summary="Fourier neural operator",
+        check=_FITS,
     )
     yield Method(
         "u-net",
@@ -40,6 +50,7 @@ def bench_methods() -> Iterator[Method]:
         reference="Ronneberger, Fischer, Brox 2015, arXiv:1505.04597",
         traits=_ANY_GRID,
         summary="the U-Net of 2015 as in PDEBench and PDEArena",
+        check=_FITS,
     )
     yield Method(
         "u-net-modern",
@@ -48,6 +59,7 @@ def bench_methods() -> Iterator[Method]:
         reference="Gupta, Brandstetter 2023, arXiv:2209.15616",
         traits=_BUILT_FOR_ONE,
         summary="U-Net of wide residual blocks, as in PDEArena",
+        check=_FITS,
     )
     yield Method(
         "deeponet",
@@ -56,14 +68,16 @@ def bench_methods() -> Iterator[Method]:
         reference="Lu et al. 2021, doi:10.1038/s42256-021-00302-5",
         traits=_BUILT_FOR_ONE,
         summary="deep operator network: a sum of learned functions with learned coefficients",
+        check=_FITS,
     )
     yield Method(
         "mgno",
         NEURAL_OPERATOR,
         "bench_pde.methods.mgno:MgNO",
-        reference="He, Liu, Xu 2024, arXiv:2310.19809",
+        reference=_MGNO,
         traits=frozenset({"2d"}),
         summary="linear maps parameterised as multigrid cycles",
+        check=_FITS,
     )
     yield Method(
         "sinenet",
@@ -72,6 +86,7 @@ def bench_methods() -> Iterator[Method]:
         reference="Zhang et al. 2024, arXiv:2403.19507",
         traits=frozenset({"2d"}),
         summary="a row of small U-Nets, each adding to what the one before has made",
+        check=_FITS,
     )
     yield Method(
         "mt-deeponet",
@@ -117,6 +132,7 @@ def _task(name: str, target: str, dimensions: str, reference: str, summary: str,
         reference=reference,
         requires=frozenset({dimensions}),
         summary=summary,
+        check="bench_pde.limits:task",
     )
 
 
@@ -136,16 +152,74 @@ def bench_tasks() -> Iterator[Task]:
     yield _task("diffusion-reaction", "DiffusionReaction", "2d", _PDEBENCH, "patterns of two substances", rollout)
     yield _task("dam-break", "DamBreak", "2d", _PDEBENCH, "a round dam breaks in shallow water", rollout)
     yield _task("wave", "Wave", "2d", "", "waves of a clamped membrane", rollout)
+    yield _task("compressible-flow", "CompressibleFlow", "2d", _PDEBENCH, "a viscous gas in random motion", rollout)
+    rough, many = "from a medium of two conductivities in fine grain", "from a medium with many scales to the pressure"
+    yield _task("darcy-rough", "DarcyRough", "2d", _MGNO, rough)
+    yield _task("darcy-multiscale", "DarcyMultiscale", "2d", _MGNO, many)
+    waves = "de Hoop et al. 2022, arXiv:2203.13181"
+    yield _task("helmholtz", "Helmholtz", "2d", waves, "from the speed of waves to a standing wave")
     for name, target, summary in (
         ("fisher", "Fisher", "growth by several laws, told apart by coefficients"),
         ("darcy-shapes", "DarcyShapes", "from media of several shapes to the pressure"),
     ):
         yield _task(name, f"several:{target}", "2d", _MT_DEEPONET, summary)
+    yield from _published_tasks()
+    yield from _speed_tasks()
     yield from solver_manifest.tasks()
     yield from linear_manifest.tasks()
     yield from flow_manifest.tasks()
     yield from field_manifest.tasks()
     yield from denoiser_manifest.tasks()
+
+
+def _published_tasks() -> Iterator[Task]:
+    rollout = ("correlation_time",)
+    for name, target, dimensions, reference, metrics in (
+        ("pdebench-advection", "PdeBenchAdvection", "1d", _PDEBENCH, rollout),
+        ("pdebench-burgers", "PdeBenchBurgers", "1d", _PDEBENCH, rollout),
+        ("pdebench-reaction-diffusion", "PdeBenchReactionDiffusion", "1d", _PDEBENCH, rollout),
+        ("pdebench-diffusion-sorption", "PdeBenchDiffusionSorption", "1d", _PDEBENCH, rollout),
+        ("pdebench-diffusion-reaction", "PdeBenchDiffusionReaction", "2d", _PDEBENCH, rollout),
+        ("pdebench-dam-break", "PdeBenchDamBreak", "2d", _PDEBENCH, rollout),
+        ("pdebench-compressible-flow", "PdeBenchCompressibleFlow", "2d", _PDEBENCH, rollout),
+        ("pdebench-darcy", "PdeBenchDarcy", "2d", _PDEBENCH, ()),
+        ("fno-burgers", "FnoBurgers", "1d", _FNO_DATA, ()),
+        ("fno-darcy", "FnoDarcy", "2d", _FNO_DATA, ()),
+        ("fno-navier-stokes", "FnoNavierStokes", "2d", _FNO_DATA, rollout),
+        ("neuraloperator-darcy", "NeuralOperatorDarcy", "2d", _FNO_DATA, ()),
+    ):
+        yield Task(
+            name,
+            NEURAL_OPERATOR,
+            f"bench_pde.tasks.published:{target}",
+            metrics=(*_ERRORS, *metrics, *_BASELINES, *_COSTS),
+            datasets=(name,),
+            reference=reference,
+            requires=frozenset({dimensions}),
+            summary="published data, read from its files",
+        )
+
+
+def _speed_tasks() -> Iterator[Task]:
+    times = ("seconds_per_call", "seconds_per_call_q1", "seconds_per_call_q3", "seconds_of_first_call", "throughput")
+    spent = (*times, "flops_per_call", "joules_per_call", "parameters", "parameters_total", "parameter_bytes")
+    ratios = ("time_ratio", "time_ratio_low", "time_ratio_high", "noise_floor", *spent, "peak_memory")
+    exponents = ("exponent", "exponent_low", "exponent_high", "reference_exponent")
+    for name, target, dimensions, metrics, summary in (
+        ("operator-speed-1d", "Speed1d", "1d", ratios, "time of a training step and an inference call on a line"),
+        ("operator-speed-2d", "Speed2d", "2d", ratios, "time of a training step and an inference call on a square"),
+        ("operator-scaling-2d", "Scaling2d", "2d", (*exponents, *ratios), "how time and memory grow with the grid"),
+    ):
+        yield Task(
+            name,
+            NEURAL_OPERATOR,
+            f"bench_pde.tasks.speed:{target}",
+            metrics=metrics,
+            requires=frozenset({dimensions}),
+            summary=summary,
+            against="fno",
+            alone=True,
+        )
 
 
 @hookimpl
@@ -187,7 +261,7 @@ def bench_metrics() -> Iterator[Metric]:
 
 @hookimpl
 def bench_datasets() -> Iterator[Dataset]:
-    """Contribute the data sets: what is generated, and photographs."""
+    """Contribute the data sets: what is generated, what others have published, and photographs."""
     functions = {
         "advection": "advection:advection",
         "burgers": "burgers:burgers",
@@ -200,11 +274,25 @@ def bench_datasets() -> Iterator[Dataset]:
         "diffusion-reaction": "diffusion_reaction:diffusion_reaction",
         "dam-break": "dam_break:dam_break",
         "wave": "wave:wave",
+        "compressible-flow": "compressible:compressible_flow",
+        "darcy-rough": "multiscale:darcy_rough",
+        "darcy-multiscale": "multiscale:darcy_multiscale",
+        "helmholtz": "helmholtz:helmholtz",
         "fisher": "fisher:fisher",
         "darcy-shapes": "darcy_shapes:darcy_shapes",
     }
     for name, function in functions.items():
         yield Dataset(name, f"bench_pde.equations.{function}")
+    for name, sources in published_files.SOURCES.items():
+        reader = "pdebench" if name in published_files.PDEBENCH else name.replace("-", "_")
+        reference = _PDEBENCH if name.startswith("pdebench") else _FNO_DATA
+        yield Dataset(name, f"bench_pde.published:{reader}", reference, sources=sources)
     yield from linear_manifest.datasets()
     yield from field_manifest.datasets()
     yield from denoiser_manifest.datasets()
+
+
+@hookimpl
+def bench_sections() -> Iterator[Section]:
+    """Contribute pictures of fields, rollouts and spectra."""
+    yield Section("Fields, rollouts and spectra", "bench_pde.report:section", "bench_pde.report:plots")

@@ -1,13 +1,18 @@
 """The tasks: what the method sees, rollouts, baselines; and a run of everything through the command line."""
 
+import subprocess
+import sys
+
 import pandas as pd
 import pytest
 import torch
 from torch import nn
 
+from bench_pde import report
 from bench_pde.baselines import RidgeRegression
 from bench_pde.tasks.evolution import Windows
 from bench_pde.tasks.normalised import Normalised, Scale, Stepper
+from harness.results import Results
 from harness.testing import bench  # noqa: F401 - a fixture
 
 
@@ -113,6 +118,8 @@ def test_every_operator_on_every_problem(bench):  # noqa: F811
     assert (rows[rows["status"] == "skipped"]["reason"] == "the task needs 1d, which the method does not claim").all()
     rows = rows[rows["status"] == "done"]
     assert rows["run"].nunique() == 6 * 5 + 5 * 7
+    kept = {path.name.partition("-")[0] for path in (bench.folder / "results" / "s" / "_artefacts").iterdir()}
+    assert kept == set(rows["run"])
     tests = rows[rows["split"] == "test"]
     baselines = tests[tests["metric"].str.contains("persistence|linear")].groupby(["task", "metric"])["value"]
     assert (baselines.nunique() == 1).all()  # no method takes part in them
@@ -122,7 +129,73 @@ def test_every_operator_on_every_problem(bench):  # noqa: F811
     assert set(frames["step"]) == {1, 2}
 
 
-def test_bad_parameters_are_told_before_any_work(bench):  # noqa: F811
-    bench.write("s.yaml", "tasks: [{task: burgers, params: {viscosity: -1}}]\nmethods: [fno]\n")
+MORE = """
+tasks:
+  - task: compressible-flow
+    params: {points: 24, solved_on: 24, frames: 2, interval: 0.01, steps: 2, batch_size: 4, train: 8}
+  - {task: darcy-rough, params: {points: 24, solved_on: 24, steps: 2, batch_size: 4, train: 8}}
+  - {task: darcy-multiscale, params: {scales: 1, points: 24, solved_on: 24, steps: 2, batch_size: 4, train: 8}}
+  - {task: helmholtz, params: {frequency: 100, points: 24, solved_on: 24, steps: 2, batch_size: 4, train: 8}}
+methods: [fno]
+pack: 100
+"""
+
+
+def test_the_other_problems(bench, monkeypatch):  # noqa: F811
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # on a busy machine threads wait for each other
+    bench.write("s.yaml", MORE)
+    prepared = bench("data", "prepare", "s.yaml")
+    assert prepared.returncode == 0, prepared.stderr
     done = bench("run", "s.yaml")
-    assert "viscosity must be positive, got -1" in done.stdout
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = pd.read_parquet(bench.folder / "results" / "s")
+    assert rows["run"].nunique() == 4
+    digests = dict(line.split(", seed 0: ") for line in prepared.stdout.splitlines())
+    assert digests == rows.groupby("task")["data"].first().to_dict()  # made on all cores or on one, they are the same
+    check_pictures(Results.load(bench.folder / "results" / "s"))
+
+
+def check_pictures(results):
+    """The report's section draws what the runs have left, and says where they have left nothing."""
+    drawn = {plot.name: plot for plot in report.plots(results)}
+    assert set(drawn) == {f"pde-fields-{i}" for i in (1, 2, 3, 4)} | {
+        "pde-rollouts",
+        "pde-spectra",
+        "pde-error-spectra",
+    }
+    for plot in drawn.values():
+        assert plot.draw(plot.table).axes, plot.name
+    frames = drawn["pde-rollouts"].table
+    assert set(frames["task"].str.split().str[0]) == {"compressible-flow"}
+    assert frames["frame"].tolist() == [1, 2]
+    spectra = drawn["pde-spectra"].table
+    assert spectra.groupby("task").size().nunique() == 1  # all on 24 x 24 points
+    assert "No run left any" not in report.section(results)
+    bare = Results(results.history, results._headers)  # as if what was kept were gone
+    assert report.section(bare).count("`") == 8
+    assert [plot.absent for plot in report.plots(bare)][1:] == ["no run has what it shows"] * 2
+
+
+def test_bad_parameters_are_told_before_any_work(bench):  # noqa: F811
+    """In one line with its place, by `plan` and `run` alike, and nothing is stored."""
+    for name, params, method, message in (
+        ("burgers", "viscosity: -1", "fno", "s.yaml:1: task 'burgers': viscosity must be positive, got -1"),
+        ("burgers", "points: 100", "fno", "task 'burgers': points must divide solved_on = 512, got 100"),
+        ("burgers", "unrolled: 21", "fno", "unrolled must be from 1 to the 20 frames after the given, got 21"),
+        ("compressible-flow", "cfl: 0.9", "fno", "cfl = 0.9 makes an unstable time step in two dimensions"),
+        ("helmholtz", "frequency: 3000", "fno", "is 4.9 cells long, and ten are the least: raise solved_on"),
+        ("darcy-multiscale", "scales: 6", "fno", "127 nodes do not resolve 6 scales: solved_on has to be 768 or more"),
+        ("wave", "points: 20", "fno", "s.yaml:2: method 'fno' on task 'wave': a grid of 20 points does not resolve 12"),
+        ("wave", "points: 24", "{method: mgno, params: {levels: 7}}", "24 x 24 points is too small for 7 levels"),
+        ("wave", "points: 30", "sinenet", "a grid of 30 x 30 points cannot be halved 3 times"),
+    ):
+        bench.write("s.yaml", f"tasks: [{{task: {name}, params: {{{params}}}}}]\nmethods: [{method}]\n")
+        done = bench("run", "s.yaml", "--dry-run")
+        assert (done.returncode, message in done.stderr, done.stderr.count("\n")) == (2, True, 1), done.stderr
+    assert bench("plan", "s.yaml").returncode == 2
+    assert not (bench.folder / "results").exists()
+
+
+def test_checks_before_any_work_load_no_array_library():
+    code = "import sys, bench_pde.limits; sys.exit(bool({'numpy', 'torch', 'scipy'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bench_pde import limits
 from bench_pde.equations.sampling import SineSum, cells, every, made_splits
 from bench_pde.equations.stepping import IntegratingFactorRK4, device, march, wavenumbers
 
@@ -91,7 +92,7 @@ def burgers(
     Raises:
         ValueError: the viscosity is not positive, or `points` does not divide `solved_on`.
     """
-    _check(viscosity, points, solved_on)
+    limits.burgers(viscosity=viscosity, points=points, solved_on=solved_on)
     diffusivity, x = viscosity / np.pi, cells(solved_on)
 
     def make(generators: list[np.random.Generator]) -> dict[str, np.ndarray]:
@@ -120,7 +121,7 @@ def burgers_map(
     Raises:
         ValueError: the viscosity is not positive, or `points` does not divide `solved_on`.
     """
-    _check(viscosity, points, solved_on)
+    limits.burgers(viscosity=viscosity, points=points, solved_on=solved_on)
 
     def make(generators: list[np.random.Generator]) -> dict[str, np.ndarray]:
         u0 = torch.from_numpy(np.stack([gaussian_field(solved_on, rng) for rng in generators])).to(device())
@@ -142,10 +143,3 @@ def gaussian_field(n: int, rng: np.random.Generator, modes: int = 256) -> np.nda
     spectrum = np.zeros(n // 2 + 1, complex)
     spectrum[k] = n / np.sqrt(2) * 25 / ((2 * np.pi * k) ** 2 + 25) * (xi[0] - 1j * xi[1])
     return np.fft.irfft(spectrum, n)
-
-
-def _check(viscosity: float, points: int, solved_on: int) -> None:
-    if viscosity <= 0:
-        raise ValueError(f"viscosity must be positive, got {viscosity}; without one there is no classical solution")
-    if points < 1 or solved_on % points:
-        raise ValueError(f"points must divide solved_on = {solved_on}, got {points}")

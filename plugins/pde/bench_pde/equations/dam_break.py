@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bench_pde import limits
 from bench_pde.equations.sampling import cells, every, made_splits
 from bench_pde.equations.stepping import device
 
@@ -99,8 +100,7 @@ def dam_break(
     Raises:
         ValueError: `points` does not divide `solved_on`.
     """
-    if points < 1 or solved_on % points:
-        raise ValueError(f"points must divide solved_on = {solved_on}, got {points}")
+    limits.cells(points, solved_on)
 
     def make(generators: list[np.random.Generator]) -> dict[str, np.ndarray]:
         state = torch.from_numpy(np.stack([dam(rng.uniform(0.3, 0.7), solved_on) for rng in generators])).to(device())

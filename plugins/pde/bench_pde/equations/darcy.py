@@ -8,15 +8,13 @@ Five-point finite differences on the nodes, boundary included; the conductivity 
 two nodes, as in the published code; sparse LU.
 """
 
-import os
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 import scipy.fft
 import scipy.sparse
 import scipy.sparse.linalg
 
-from bench_pde.equations.sampling import every, made_splits
+from bench_pde import limits
+from bench_pde.equations.sampling import every, made_splits, on_all_cores
 
 
 def solve(a: np.ndarray, f: np.ndarray | float = 1.0) -> np.ndarray:
@@ -58,6 +56,12 @@ def gaussian_field(n: int, rng: np.random.Generator, alpha: float = 2.0, tau: fl
     return scipy.fft.idctn(coefficients, norm="ortho")
 
 
+def sample(rng: np.random.Generator, *, nodes: int, high: float, low: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return a and u, (nodes, nodes)."""
+    a = np.where(gaussian_field(nodes, rng) >= 0, high, low)
+    return a, solve(a)
+
+
 def darcy(
     *,
     points: int = 32,
@@ -74,19 +78,12 @@ def darcy(
     Raises:
         ValueError: `points` - 1 does not divide `solved_on` - 1, or a conductivity is not positive.
     """
-    if points < 3 or (solved_on - 1) % (points - 1):
-        raise ValueError(f"points - 1 must divide solved_on - 1 = {solved_on - 1}, got points = {points}")
-    if min(high, low) <= 0:
-        raise ValueError(f"conductivities must be positive, got {high} and {low}")
+    limits.darcy(points=points, solved_on=solved_on, high=high, low=low)
     step = (solved_on - 1) // (points - 1)
 
-    def sample(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        a = np.where(gaussian_field(solved_on, rng) >= 0, high, low)
-        return a, solve(a)
-
     def make(generators: list[np.random.Generator]) -> dict[str, np.ndarray]:
-        with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-            a, u = (np.stack(parts)[..., None] for parts in zip(*pool.map(sample, generators), strict=True))
+        found = on_all_cores(sample, generators, nodes=solved_on, high=high, low=low)
+        a, u = (np.stack(parts)[..., None] for parts in zip(*found, strict=True))
         return {"inputs": every(a, step, (1, 2)), "targets": every(u, step, (1, 2))}
 
     return made_splits({"train": train, "val": val, "test": test}, make, seed, at_once=64)

@@ -12,7 +12,7 @@ a cell.
 import numpy as np
 import scipy.integrate
 
-from bench_pde.equations.sampling import made_splits
+from bench_pde.equations.sampling import made_splits, on_all_cores
 
 D, POROSITY, DENSITY, FREUNDLICH, EXPONENT = 5e-4, 0.29, 2880.0, 3.5e-4, 0.874
 
@@ -58,6 +58,6 @@ def diffusion_sorption(
 
     def make(generators: list[np.random.Generator]) -> dict[str, np.ndarray]:
         u0 = [np.full(points, rng.uniform(0, 0.2)) for rng in generators]
-        return {"fields": np.stack([solve(u, times) for u in u0])[..., None]}
+        return {"fields": np.stack(on_all_cores(solve, u0, times=times))[..., None]}
 
     return made_splits({"train": train, "val": val, "test": test}, make, seed, at_once=256)

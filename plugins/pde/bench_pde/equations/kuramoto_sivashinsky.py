@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bench_pde import limits
 from bench_pde.equations.sampling import made_splits
 from bench_pde.equations.stepping import ETDRK4, device, march, wavenumbers
 
@@ -53,8 +54,7 @@ def kuramoto_sivashinsky(
     Raises:
         ValueError: the points do not resolve what the equation damps: fewer than two per unit of length.
     """
-    if points < 2 * length:
-        raise ValueError(f"{points} points cannot resolve a length of {length:g}: at least two per unit are needed")
+    limits.kuramoto_sivashinsky(points=points, length=length)
     x = length * np.arange(points) / points
 
     def make(generators: list[np.random.Generator]) -> dict[str, np.ndarray]:

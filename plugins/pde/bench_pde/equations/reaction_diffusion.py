@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bench_pde import limits
 from bench_pde.equations.sampling import SineSum, cells, made_splits
 from bench_pde.equations.stepping import device, march, wavenumbers
 
@@ -49,8 +50,7 @@ def reaction_diffusion(
     Raises:
         ValueError: diffusivity or growth is negative.
     """
-    if diffusivity < 0 or growth < 0:
-        raise ValueError(f"diffusivity and growth must not be negative, got {diffusivity} and {growth}")
+    limits.reaction_diffusion(diffusivity=diffusivity, growth=growth)
     x = cells(points)
 
     def make(generators: list[np.random.Generator]) -> dict[str, np.ndarray]:

@@ -1,9 +1,16 @@
 """Random initial states, drawn sample by sample, and the splits that they make up."""
 
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
+from typing import Any, TypeVar
 
 import numpy as np
+
+from harness.preparing import tell
 
 SPLITS = ("train", "val", "test")
 
@@ -19,14 +26,63 @@ def made_splits(
     seed: int,
     at_once: int,
 ) -> dict[str, np.ndarray]:
-    """Return the arrays "<split>_<part>", where `make` returns the parts of a batch of samples, at most `at_once`."""
-    arrays = {}
-    for split in SPLITS:
-        generators = [sample_generator(seed, split, i) for i in range(sizes[split])]
-        batches = [make(generators[i : i + at_once]) for i in range(0, len(generators), at_once)]
-        for part in batches[0]:
-            arrays[f"{split}_{part}"] = np.concatenate([batch[part] for batch in batches]).astype(np.float32)
+    """Return the arrays "<split>_<part>", where `make` returns the parts of a batch of samples, at most `at_once`.
+
+    Raises ArithmeticError where a solver has left the finite numbers.
+    """
+    arrays, done = {}, 0
+    try:
+        for split in SPLITS:
+            generators = [sample_generator(seed, split, i) for i in range(sizes[split])]
+            batches = []
+            for i in range(0, len(generators), at_once):
+                batches.append(_finite(make(generators[i : i + at_once])))
+                done += len(generators[i : i + at_once])
+                tell(done, sum(sizes.values()))
+            for part in batches[0]:
+                arrays[f"{split}_{part}"] = np.concatenate([batch[part] for batch in batches]).astype(np.float32)
+    finally:
+        _Cores.close()
     return arrays
+
+
+def _finite(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    if odd := [part for part, array in arrays.items() if not np.isfinite(array).all()]:
+        raise ArithmeticError(f"the solver has made '{odd[0]}' that are not finite: its step was unstable")
+    return arrays
+
+
+Item, Result = TypeVar("Item"), TypeVar("Result")
+
+
+def on_all_cores(function: Callable[..., Result], items: Iterable[Item], **params: Any) -> list[Result]:
+    """Return ``function(item, **params)`` for each item: in processes, one for each core that this one may use.
+
+    The function has to be found by its module and name. Where there is one core, or little to do, it is called here.
+    """
+    items, cores = list(items), len(os.sched_getaffinity(0))
+    if cores < 2 or (len(items) < 4 * cores and _Cores.pool is None):
+        return [function(item, **params) for item in items]
+    pool = _Cores.open(cores)
+    return list(pool.map(partial(function, **params), items, chunksize=max(1, len(items) // (4 * cores))))
+
+
+class _Cores:
+    """The processes of `on_all_cores`, kept while a data set is made: to start them takes longer than some samples."""
+
+    pool: ProcessPoolExecutor | None = None
+
+    @classmethod
+    def open(cls, cores: int) -> ProcessPoolExecutor:
+        if cls.pool is None:
+            cls.pool = ProcessPoolExecutor(cores, get_context("forkserver"))
+        return cls.pool
+
+    @classmethod
+    def close(cls) -> None:
+        if cls.pool is not None:
+            cls.pool.shutdown(cancel_futures=True)
+            cls.pool = None
 
 
 @dataclass(frozen=True)

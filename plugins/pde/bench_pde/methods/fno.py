@@ -31,6 +31,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import gelu, pad
 
+from bench_pde import limits
 from bench_pde.grids import coordinates
 
 
@@ -120,10 +121,7 @@ class FNO(nn.Module):
         dimensions = len(grid)
         if dimensions not in (1, 2):
             raise ValueError(f"the grid must have one or two dimensions, got {dimensions}")
-        if min(grid) < 2 * modes:
-            raise ValueError(
-                f"a grid of {min(grid)} points does not resolve {modes} modes; at least {2 * modes} are needed"
-            )
+        limits.fno(grid=grid, modes=modes)
         self.is_library = variant == "library"
         self.padding = (9 if dimensions == 2 else 2) if padding is None else padding
         if boundary == "periodic" or self.is_library:

@@ -21,6 +21,7 @@ with their input; here T wraps around. Sizes of the paper's Darcy networks: 4 la
 from torch import Tensor, nn
 from torch.nn.functional import gelu, pad
 
+from bench_pde import limits
 from bench_pde.grids import channels_first, channels_last
 
 _PADDING = {"periodic": "circular", "dirichlet": "zeros", "open": "reflect"}
@@ -57,9 +58,7 @@ class MgNO(nn.Module):
         super().__init__()
         if len(grid) != 2:
             raise ValueError(f"MgNO works on grids of two dimensions, got {len(grid)}")
-        sizes = _sizes(grid, levels)
-        if boundary == "periodic" and any(n % 2 ** (len(sizes) - 1) for n in grid):
-            raise ValueError(f"a periodic grid of {grid[0]} x {grid[1]} points cannot be halved {len(sizes) - 1} times")
+        sizes = limits.mgno(grid=grid, levels=levels, boundary=boundary)
         widths = [in_channels, *[width] * layers]
         options = {"pre": pre, "post": post, "restrict_residual": restrict_residual, "mode": _PADDING[boundary]}
         self.cycles = nn.ModuleList(VCycle(f, width, sizes, **options) for f in widths[:-1])
@@ -148,13 +147,3 @@ class _Prolongation(nn.Module):
 
     def forward(self, u: Tensor) -> Tensor:
         return self.conv(pad(u, (1, 1, 1, 1), mode="circular") if self.wraps else u)
-
-
-def _sizes(grid: list[int], levels: int | None) -> list[tuple[int, ...]]:
-    """Return the grid of each level. Raises ValueError where the coarsest would have fewer than two points."""
-    sizes = [tuple(grid)]
-    while (levels is None and -(-min(sizes[-1]) // 2) >= 4) or (levels is not None and len(sizes) < levels):
-        sizes.append(tuple(-(-n // 2) for n in sizes[-1]))
-    if min(sizes[-1]) < 2:
-        raise ValueError(f"a grid of {grid[0]} x {grid[1]} points is too small for {levels} levels")
-    return sizes

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate, pad
 
+from bench_pde import limits
 from bench_pde.grids import channels_first, channels_last, padding_mode
 
 
@@ -54,8 +55,7 @@ class SineNet(nn.Module):
         super().__init__()
         if len(grid) != 2:
             raise ValueError(f"SineNet works on grids of two dimensions, got {len(grid)}")
-        if any(n % 2**levels for n in grid):
-            raise ValueError(f"a grid of {grid[0]} x {grid[1]} points cannot be halved {levels} times")
+        limits.halved(grid=grid, times=levels)
         mode = padding_mode(boundary)
         widths = [int(width * multiplier**level) for level in range(levels + 1)]
         self.first = nn.Conv2d(in_channels, width, 3, padding=1, padding_mode=mode)

@@ -18,6 +18,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from bench_pde import limits
 from bench_pde.grids import CONVOLUTIONS, TRANSPOSED, channels_first, channels_last, padding_mode
 
 _NORMS: dict[int, type[nn.Module]] = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d}
@@ -51,8 +52,7 @@ class UNet(nn.Module):
     ) -> None:
         super().__init__()
         dimensions, self.levels = len(grid), levels
-        if min(grid) < 2**levels:
-            raise ValueError(f"a grid of {min(grid)} points cannot be halved {levels} times; choose fewer levels")
+        limits.u_net(grid=grid, levels=levels)
         mode = padding_mode(boundary) if padding == "boundary" else "zeros"
         widths = [features * 2**level for level in range(levels + 1)]
         pairs = list(zip([in_channels, *widths], widths, strict=False))

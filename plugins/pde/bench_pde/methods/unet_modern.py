@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import gelu, pad
 
+from bench_pde import limits
 from bench_pde.grids import CONVOLUTIONS, TRANSPOSED, channels_first, channels_last, padding_mode
 
 
@@ -45,10 +46,7 @@ class ModernUNet(nn.Module):
         padding: Literal["boundary", "zeros"] = "boundary",
     ) -> None:
         super().__init__()
-        factors = [1, 2, 2, 4] if multipliers is None else multipliers
-        halvings = len(factors) - 1
-        if min(n & -n for n in grid) < 2**halvings:
-            raise ValueError(f"a grid of {' x '.join(map(str, grid))} points cannot be halved {halvings} times")
+        factors = limits.u_net_modern(grid=grid, multipliers=multipliers)
         mode, dimensions = padding_mode(boundary) if padding == "boundary" else "zeros", len(grid)
         conv = CONVOLUTIONS[dimensions]
 
@@ -61,7 +59,7 @@ class ModernUNet(nn.Module):
             down.append(residual(width, width * factor))
             width *= factor
             down += [residual(width, width) for _ in range(blocks - 1)]
-            if level < halvings:
+            if level < len(factors) - 1:
                 down.append(conv(width, width, 3, stride=2, padding=1, padding_mode=mode))
         self.middle = nn.Sequential(residual(width, width), residual(width, width))
         for level, factor in reversed(list(enumerate(factors))):

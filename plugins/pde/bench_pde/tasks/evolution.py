@@ -10,6 +10,7 @@ from torch import Tensor
 
 from bench_pde.baselines import RidgeRegression
 from bench_pde.metrics import relative_l2_loss
+from bench_pde.tasks.kept import pictures
 from bench_pde.tasks.normalised import Scale, Stepper
 from harness import Build, Context, Outputs
 from harness.measure import PeakMemory
@@ -83,7 +84,9 @@ class Evolution:
         for outputs in supervised(model, windows, relative_l2_loss, recipe, context, memory):
             yield outputs
             if outputs.split == "test":
-                yield from _by_frame(outputs.values["prediction"], outputs.values["target"])
+                prediction, target = outputs.values["prediction"], outputs.values["target"]
+                context.keep("fields", **pictures(prediction, target, examples["test"].inputs[0][0, -1]))
+                yield from _by_frame(prediction, target)
         yield Outputs(split="test", step=0, **_baselines(train, examples["test"], given))
 
     def _data(self) -> dict[str, int | float]:

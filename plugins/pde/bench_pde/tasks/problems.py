@@ -136,6 +136,23 @@ class DamBreak(Evolution):
 
 
 @dataclass(frozen=True)
+class CompressibleFlow(Evolution):
+    """See `bench_pde.equations.compressible`."""
+
+    mach: float = 0.1
+    shear: float = 0.01
+    bulk: float = 0.01
+    points: int = 32
+    solved_on: int = 32
+    cfl: float = 0.3
+    frames: int = 10
+    interval: float = 0.05
+    train: int = 100
+
+    dataset = "compressible-flow"
+
+
+@dataclass(frozen=True)
 class BurgersMap(Steady):
     """See `bench_pde.equations.burgers`."""
 
@@ -160,3 +177,43 @@ class Darcy(Steady):
 
     dataset = "darcy"
     boundary = "dirichlet"
+
+
+@dataclass(frozen=True)
+class DarcyRough(Steady):
+    """See `bench_pde.equations.multiscale`."""
+
+    points: int = 64
+    solved_on: int = 127
+    high: float = 12.0
+    low: float = 3.0
+    train: int = 100
+
+    dataset = "darcy-rough"
+    boundary = "dirichlet"
+
+
+@dataclass(frozen=True)
+class DarcyMultiscale(Steady):
+    """See `bench_pde.equations.multiscale`."""
+
+    scales: int = 3
+    points: int = 64
+    solved_on: int = 127
+    train: int = 100
+
+    dataset = "darcy-multiscale"
+    boundary = "dirichlet"
+
+
+@dataclass(frozen=True)
+class Helmholtz(Steady):
+    """See `bench_pde.equations.helmholtz`."""
+
+    frequency: float = 800.0
+    points: int = 32
+    solved_on: int = 125
+    train: int = 200
+
+    dataset = "helmholtz"
+    boundary = "open"

@@ -14,6 +14,7 @@ from bench_pde.problems.poisson import allen_cahn, poisson
 from bench_pde.problems.problem import Problem
 from bench_pde.problems.transport import advection, flow_mixing, moving_bump
 from bench_pde.solvers.field import Field
+from bench_pde.tasks.kept import pictures
 from bench_pde.tasks.spending import Spending
 from harness import Build, Context, Outputs
 
@@ -51,6 +52,9 @@ class Solving:
         sizes = (self.scored[len(problem.axes) - 1],) * len(problem.axes)
         truth, predicted = problem.truth(sizes), _values(field, problem.grid(sizes)).reshape(sizes)
         yield Outputs(split="test", step=self.steps, prediction=_sample(predicted), target=_sample(truth))
+        if len(sizes) == 3:  # of time, the end
+            predicted, truth = predicted[..., -1], truth[..., -1]
+        context.keep("fields", **pictures(_sample(predicted), _sample(truth)))
         yield Outputs(split="train", step=self.steps, **costs)
 
 

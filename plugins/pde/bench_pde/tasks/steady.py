@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from bench_pde.baselines import RidgeRegression
 from bench_pde.metrics import relative_l2_loss
+from bench_pde.tasks.kept import pictures
 from bench_pde.tasks.normalised import Normalised, Scale
 from harness import Build, Context, Outputs
 from harness.measure import PeakMemory
@@ -47,8 +48,12 @@ class Steady:
         )
         model = self._model(operator, inputs, targets)
         recipe = Recipe(self.steps, self.batch_size, self.lr, self.weight_decay, self.warmup)
-        yield from supervised(model, examples, relative_l2_loss, recipe, context, memory)
         test = examples["test"]
+        for outputs in supervised(model, examples, relative_l2_loss, recipe, context, memory):
+            yield outputs
+            if outputs.split == "test":
+                kept = pictures(outputs.values["prediction"], outputs.values["target"], test.inputs[0][0])
+                context.keep("fields", **kept)
         yield Outputs(
             split="test",
             step=0,
