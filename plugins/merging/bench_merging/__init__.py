@@ -7,10 +7,12 @@ from bench_merging.compression import COMPRESSION
 from bench_merging.family import MERGERS
 from bench_merging.feedforward import FEED_FORWARD
 from bench_merging.levels import LEVELS
+from bench_merging.pools.sources import HANDWRITING, IMAGES
 from harness import JSON, Dataset, Method, Metric, Preset, Task, hookimpl
 
 __all__ = ["MERGERS"]
 
+_POOLS = ("procedural-pool", "token-pool", "handwriting-pool", "images-pool", "independent-pool", "corrupted-pool")
 _ONE = frozenset({"one-model", "order-invariant"})
 _MEAN = _ONE | {"idempotent"}
 _MATCHED = frozenset({"one-model", "idempotent", "midpoint"})
@@ -327,6 +329,7 @@ def bench_tasks() -> Iterator[Task]:
             family,
             f"bench_merging.folder_tasks:{attribute}",
             metrics=(*quality, *costs),
+            guard="bench_merging.folder:check",
             summary=f"the same for checkpoints in folders; a method sees, beyond weights, {LEVELS[level]}",
         )
 
@@ -385,7 +388,7 @@ def bench_tasks() -> Iterator[Task]:
         MERGERS["data-free"],
         "bench_merging.stream:Stream",
         metrics=("mean_accuracy", "normalised_accuracy", "worst_accuracy", "backward_transfer", "merge_seconds"),
-        datasets=("procedural-pool",),
+        datasets=("procedural-pool", "token-pool", "handwriting-pool", "images-pool"),
         reference="Tang et al. 2025, arXiv:2501.09522",
         summary="continual merging: a pool's experts one at a time, in a random order",
     )
@@ -418,6 +421,25 @@ def bench_datasets() -> Iterator[Dataset]:
         "procedural-pool",
         "bench_merging.pools.procedural:procedural_pool",
         summary="a base and up to eight experts of procedural images and digits, trained here",
+    )
+    yield Dataset(
+        "token-pool",
+        "bench_merging.pools.tokens:token_pool",
+        summary="a base and five experts of procedural sequences of tokens, trained here",
+    )
+    yield Dataset(
+        "handwriting-pool",
+        "bench_merging.pools.real:handwriting_pool",
+        reference="LeCun et al. 1998; Cohen et al. 2017, arXiv:1702.05373",
+        summary="a base and four experts of MNIST, EMNIST Letters and digits, trained here",
+        sources=HANDWRITING,
+    )
+    yield Dataset(
+        "images-pool",
+        "bench_merging.pools.real:images_pool",
+        reference="LeCun et al. 1998; Cohen et al. 2017, arXiv:1702.05373; Krizhevsky 2009",
+        summary="the same with two experts of CIFAR-10 (JPEG, quality 75)",
+        sources=IMAGES,
     )
     yield Dataset(
         "procedural-task",

@@ -3,11 +3,11 @@
 x      inputs, (n, *shape)
 z      features, (n, d): what the merged weights compute
 H_k    frozen head of task k, (d, C_k): columns of norm 1
-logits scale * cos(z, H_k), as in CLIP: only the trunk is tuned or merged
+logits scale * cos(z, H_k), as in CLIP: only the trunk is tuned or merged; or H_k^T (z, 1), as in other checkpoints
 """
 
 import copy
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -53,21 +53,28 @@ class Stack:
 
 
 Groups = Sequence[Sequence[Axis]]  # for each group of interchangeable units, where they stand
+Classify = Callable[[Tensor, Tensor], Tensor]  # features (n, d), a head -> logits (n, C)
+
+
+def cosine_logits(features: Tensor, head: Tensor) -> Tensor:
+    """Return scale * cos(z, H), (n, C)."""
+    return LOGIT_SCALE * functional.normalize(features, dim=-1) @ head
 
 
 class Network:
-    """A trunk, its permutation groups in forward order, and a frozen head for each task."""
+    """A trunk, its permutation groups in forward order, and a frozen head for each task with how it classifies."""
 
-    def __init__(self, trunk: nn.Module, heads: Sequence[Tensor]) -> None:
+    def __init__(self, trunk: nn.Module, heads: Sequence[Tensor], classify: Classify = cosine_logits) -> None:
         self._trunk = trunk.eval()
         self.heads = list(heads)
+        self.classify = classify
         self.shapes = {name: tensor.shape for name, tensor in trunk.named_parameters()}
         self._names = {*self.shapes, *dict(trunk.named_buffers())}
         self.groups: Groups = trunk.groups()  # type: ignore[operator]
 
     def of_tasks(self, tasks: Iterable[int]) -> "Network":
         """Return the network with the heads of some of its tasks only, in this order."""
-        return Network(self._trunk, [self.heads[task] for task in tasks])
+        return Network(self._trunk, [self.heads[task] for task in tasks], self.classify)
 
     @property
     def stack(self) -> Stack:
@@ -91,28 +98,27 @@ class Network:
 
     def _fitting(self, state: Mapping[str, Tensor]) -> nn.Module:
         """Return the trunk, or an untrained one of the shapes that weights have."""
-        own = self.shapes
-        named_alike = own.keys() <= state.keys() <= self._names
-        if named_alike and all(state[name].shape == shape for name, shape in own.items()):
+        own, may_differ = self.shapes, hasattr(self._trunk, "like")
+        named_alike = state.keys() <= self._names and (own.keys() <= state.keys() or not may_differ)  # some are frozen
+        if named_alike and all(state[name].shape == own[name] for name in own if name in state):
             return self._trunk
-        if not hasattr(self._trunk, "like"):
+        if not may_differ:
             raise Skip(f"a model of the kind {type(self._trunk).__name__} has one shape only here")
         return self._trunk.like(state)
 
     def logits(self, state: Mapping[str, Tensor], x: Tensor, task: int) -> Tensor:
         """Return the logits of a task, (n, C)."""
-        return cosine_logits(self.features(state, x), self.heads[task])
+        return self.classify(self.features(state, x), self.heads[task])
 
     def module(self, state: Mapping[str, Tensor]) -> nn.Module:
-        """Return a trunk of its own with these weights, in evaluation mode."""
+        """Return a trunk of its own with these weights, in evaluation mode; weights that no expert has tuned stay.
+
+        Raises ValueError where the trunk has no such weights.
+        """
         trunk = copy.deepcopy(self._trunk)
-        trunk.load_state_dict(dict(state))
+        if unknown := trunk.load_state_dict(dict(state), strict=False).unexpected_keys:
+            raise ValueError(f"the network has no tensor '{unknown[0]}'")
         return trunk.eval()
-
-
-def cosine_logits(features: Tensor, head: Tensor) -> Tensor:
-    """Return scale * cos(z, H), (n, C)."""
-    return LOGIT_SCALE * functional.normalize(features, dim=-1) @ head
 
 
 class MLP(nn.Module):

@@ -30,6 +30,10 @@ class DataFree:
         "procedural-cnn",
         "procedural-residual",
         "procedural-lora",
+        "black-box",
+        "tokens",
+        "handwriting",
+        "images",
         "corrupted",
         "shuffled",
         "two-bases",
@@ -120,7 +124,12 @@ def merge(pool: Pool, grant: Callable[[Pool], Access], build: Build, context: Co
 def measured(
     pool: Pool, access: Access, build: Build, context: Context
 ) -> tuple[StateDict | Routed | Reshaped, dict[str, Any]]:
-    """Return a merge and what it has cost, by name."""
+    """Return a merge and what it has cost, by name.
+
+    Raises Skip where methods see examples of each expert's task and some experts have none.
+    """
+    if access.shows_examples and len(pool.experts) > len(pool.tasks):
+        raise Skip(f"{len(pool.experts)} experts have {len(pool.tasks)} tasks, and this level needs one for each")
     memory = PeakMemory(context.device)
     start = time.perf_counter()
     merged = build(base=pool.base, experts=pool.experts, access=access)
@@ -131,8 +140,7 @@ def measured(
 
 
 def _scores(pool: Pool, merged: StateDict | Routed) -> Iterator[Outputs]:
-    tasks = range(len(pool.experts))
-    models = [merged.model(task) for task in tasks] if isinstance(merged, Routed) else [merged]
+    models = [merged.model(task) for task in pool.tasks] if isinstance(merged, Routed) else [merged]
 
     def model(task: int) -> StateDict:
         return models[task % len(models)]
@@ -149,8 +157,8 @@ def _scores(pool: Pool, merged: StateDict | Routed) -> Iterator[Outputs]:
     }
     if "train" in pool.splits:
         values["prototype_accuracies"] = evaluation.prototype_accuracies(pool, model)
-    if pool.splits["test"][0][0].dim() == 3:
-        values["corrupted_accuracies"] = evaluation.corrupted_accuracies(pool, model)
+    if corrupted := evaluation.corrupted_accuracies(pool, model):
+        values["corrupted_accuracies"] = corrupted
     if pool.unseen:
         values["unseen_accuracies"] = evaluation.unseen_accuracies(pool, models)
     yield Outputs(split="test", step=0, **values)
