@@ -11,12 +11,15 @@ import platform
 import re
 import shutil
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from harness.suite import Device
+
+COMMIT, CHANGED = "commit of ", ", changed"  # how an environment tells the commits of plugins
 
 
 @dataclass(frozen=True)
@@ -65,9 +68,50 @@ def memory() -> int:
 
 @cache
 def environment() -> dict[str, str]:
-    """Return the versions of Python and of every installed distribution."""
+    """Return the versions of Python and of every installed distribution, and the commits of plugins."""
     versions = {d.name.lower(): d.version for d in importlib.metadata.distributions() if d.name}
-    return {"python": platform.python_version(), **dict(sorted(versions.items()))}
+    return {"python": platform.python_version(), **dict(sorted(versions.items())), **_commits()}
+
+
+def commits(environment: Mapping[str, str]) -> dict[str, bool]:
+    """Return the commits that plugins of an environment were at, each with whether files had changed since.
+
+    There is none of what was not used from a git checkout.
+    """
+    told = [value for name, value in environment.items() if name.startswith(COMMIT)]
+    return {value.removesuffix(CHANGED): value.endswith(CHANGED) for value in sorted(told)}
+
+
+def _commits() -> dict[str, str]:
+    """Return "commit of <distribution>" for each plugin, the core included, whose code git has under its control."""
+    found = {}
+    for entry in importlib.metadata.entry_points(group="bench"):
+        spec = importlib.util.find_spec(entry.module.partition(".")[0])
+        if entry.dist is None or spec is None or spec.origin is None:
+            continue
+        if commit := _commit(Path(spec.origin)):
+            found[f"{COMMIT}{entry.dist.name.lower()}"] = commit
+    return dict(sorted(found.items()))
+
+
+def _commit(module: Path) -> str:
+    """Return the commit of a file, marked where files of its repository have changed since; empty without git."""
+    try:
+        _git(module.parent, "ls-files", "--error-unmatch", module.name)
+        commit = _git(module.parent, "rev-parse", "HEAD")
+        changed = _git(module.parent, "status", "--porcelain", "--untracked-files=no", ":/")
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return f"{commit}{CHANGED}" if changed else commit
+
+
+@cache
+def _git(folder: Path, *arguments: str) -> str:
+    """Return what git prints in a folder, whatever a hook that started this process may have set."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    command = ["git", "-C", str(folder), "--no-optional-locks", *arguments]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=20, check=True)
+    return done.stdout.strip()
 
 
 def fingerprint(facts: dict[str, Any]) -> str:

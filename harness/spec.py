@@ -21,6 +21,10 @@ class Family:
     arguments of a method's target are its parameters. `traits` says, for each trait that a member may
     claim, what the claim means. `checks` names a module whose functions `check_<name>(build)` measure every
     member; where <name> is a trait ("-" written as "_"), only the members that claim it.
+    `exercise` is "module:function" of a function ``(build, context) -> Mapping[str, Callable[[], object]]`` that builds
+    a member at a small fixed size and returns two calls: "training", a step of training or what stands in its place,
+    and "inference". By them is measured whether a commit made members slower or larger (`asv_benchmarks/`), unless the
+    family has none.
     """
 
     name: str
@@ -28,6 +32,7 @@ class Family:
     given: frozenset[str] = frozenset()
     traits: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     checks: str | None = None
+    exercise: str | None = None
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 | module | what it answers |
 |---|---|
 | `newest` | which of the stored attempts count? |
+| `states` | which runs are of one state of code and libraries? |
 | `labels` | what are methods and tasks called? |
 | `scores` | what did every method score, failures included? |
 | `leaderboard` | who is best on one task, and who cannot be told from it? |

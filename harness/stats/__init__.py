@@ -5,6 +5,7 @@
 | `samples` | values as arrays; failed runs counted as the worst value |
 | `intervals` | how sure is a mean on one task? |
 | `signed_rank` | Wilcoxon's test, exact with ties and zeros |
+| `rank_sum` | by how much does one of two samples that are not paired lie above the other? |
 | `pairs` | how do two methods compare on the same seeds, and over tasks? |
 | `across` | how does a method do over many tasks? |
 | `anchors` | scores of different tasks on one scale |

@@ -19,7 +19,7 @@ from bench_merging.network import MLP, Network
 from bench_merging.residual import Residual
 from bench_merging.result import Reshaped, Routed
 from bench_merging.state import StateDict, widened
-from harness import Skip
+from harness import Context, Skip
 
 Merged = StateDict | Routed | Reshaped
 Build = Callable[..., Merged]
@@ -211,6 +211,20 @@ def check_idempotent(build: Build) -> None:
         assert error <= ROUNDING, f"equal experts give weights that differ from them by {error:.1e} of an update"
 
 
+def exercise(build: Build, context: Context) -> Mapping[str, Callable[[], object]]:
+    """Return what is timed from commit to commit on the world of the checks: a merge, and the merged models' logits.
+
+    A merge stands in the place of training.
+    """
+    world, merged = _built(build)
+    network = Network(world.trunk(), world.heads)
+
+    @torch.no_grad()
+    def infer() -> object:
+        models = _models(world, merged) * (1 if isinstance(merged, Routed) else len(world.inputs))
+        return [network.logits(model, x, k) for k, (model, x) in enumerate(zip(models, world.inputs, strict=True))]
+
+    return {"training": lambda: _merge(build, world), "inference": infer}
 def check_midpoint(build: Build) -> None:
     """The merge of two experts is half-way between the first and a model that computes what the second does."""
     world = _world(2, torch.float32, _Trunk)

@@ -24,6 +24,7 @@ MERGERS = {
         given=frozenset({"base", "experts", "access"}),
         traits=MappingProxyType(_TRAITS),
         checks="bench_merging.checks",
+        exercise="bench_merging.checks:exercise",
     )
     for level, sees in LEVELS.items()
 }

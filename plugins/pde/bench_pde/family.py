@@ -22,4 +22,5 @@ NEURAL_OPERATOR = Family(
         }
     ),
     checks="bench_pde.checks",
+    exercise="bench_pde.exercise:operator",
 )

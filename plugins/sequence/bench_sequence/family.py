@@ -27,4 +27,5 @@ SEQUENCE_MIXER = Family(
         }
     ),
     checks="bench_sequence.checks",
+    exercise="bench_sequence.exercise:exercise",
 )

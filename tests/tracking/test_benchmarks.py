@@ -1,0 +1,53 @@
+"""The project's own benchmarks for asv: every one has a version, and every installed method can be exercised."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import asv
+import pytest
+
+from harness.catalog import load_catalog
+
+ROOT = Path(__file__).parent.parent.parent
+FAMILIES = sorted(name for name, family in load_catalog().families.items() if family.exercise)
+
+
+@pytest.fixture(scope="module")
+def discovered(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("discovered")
+    script = Path(asv.__file__).with_name("benchmark.py")
+    command = [sys.executable, str(script), "discover", str(ROOT / "asv_benchmarks"), str(folder / "found.json")]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return {one["name"]: one for one in json.loads((folder / "found.json").read_text())}
+
+
+def test_versions_are_explicit(discovered):
+    assert discovered
+    assert [name for name, one in discovered.items() if not one["version"].isdecimal()] == []
+
+
+def test_methods_are_those_of_the_catalog(discovered):
+    methods = {name for name, method in load_catalog().methods.items() if method.family.exercise}
+    for name in ("Speed.time_training_step", "Speed.time_inference", "Memory.track_peak_memory"):
+        assert {param[1:-1] for param in discovered[f"methods.{name}"]["params"][0]} == methods
+
+
+def test_every_family_says_how_it_is_exercised():
+    assert sorted(load_catalog().families) == FAMILIES
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_method_is_exercised(family, monkeypatch):
+    monkeypatch.syspath_prepend(ROOT)
+    from asv_benchmarks.methods import METHODS, exercised
+
+    members = [name for name, method in METHODS.items() if method.family.name == family]
+    assert members
+    for name in members:
+        calls = exercised(name)
+        assert set(calls) == {"training", "inference"}, name
+        for call in calls.values():
+            call()
