@@ -1,8 +1,13 @@
 """Devices as a suite names them, on machines with and without a GPU."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from harness import provenance
+from harness.testing import install_plugin
 
 
 @pytest.fixture
@@ -213,3 +218,27 @@ def test_memory_is_what_the_container_may_use(group, limit, is_less):
     physical = provenance.os.sysconf("SC_PAGE_SIZE") * provenance.os.sysconf("SC_PHYS_PAGES")
     group("memory.max", limit)
     assert provenance.memory() == (268435456 if is_less else physical)
+
+
+def test_the_commit_of_a_plugin_is_known_where_git_has_its_code(tmp_path):
+    def git(*arguments):
+        command = ["git", "-c", "user.name=a", "-c", "user.email=a@b.c", *arguments]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout.strip()
+
+    def told():
+        program = "from harness import provenance as p; print(p.environment().get('commit of bench-mine'))"
+        environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+        command = [sys.executable, "-c", program]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.strip()
+
+    install_plugin(tmp_path, "bench-mine", "bench_mine", "")
+    git("init", "-q")
+    git("commit", "-q", "--allow-empty", "-m", "nothing yet")
+    assert told() == "None"  # the file is not git's, as in a virtual environment inside a checkout
+    git("add", "-A")
+    git("commit", "-q", "-m", "the plugin")
+    commit = git("rev-parse", "HEAD")
+    assert told() == commit
+    (tmp_path / "bench_mine.py").write_text("changed = True\n")
+    assert told() == f"{commit}, changed"
+    assert provenance.commits({"commit of a": commit, "commit of b": "f, changed"}) == {commit: False, "f": True}

@@ -28,6 +28,7 @@ from harness.tracking.records import Benchmark, Measured, Record, Series, Tree, 
 from harness.tracking.scores import Falling, Value, falling, values
 
 By = Literal["commit", "version", "date"]
+REPLACED = "were replaced, at the same point, by runs of newer code, libraries or parameters"
 MADE_HERE = ".bench-asv-export"  # a folder with this file in it may be written anew
 
 
@@ -91,7 +92,13 @@ def _placed(found: Results, timeline: Timeline, left_out: dict[str, int]) -> lis
             runs[point] |= state.runs
         else:
             left_out[reason] = left_out.get(reason, 0) + len(state.runs)
-    return [(point, value) for point, chosen in runs.items() for value in values(found.only(chosen), labels)]
+    placed = list[tuple[str, Value]]()
+    for point, chosen in runs.items():
+        there = found.only(chosen)
+        if replaced := len(chosen - set(there.all_runs["run"])):
+            left_out[REPLACED] = left_out.get(REPLACED, 0) + replaced
+        placed += [(point, value) for value in values(there, labels)]
+    return placed
 
 
 def _directions(found: Results) -> dict[str, Falling]:
@@ -107,19 +114,21 @@ def _tree(
     machines: Mapping[str, Mapping[str, object]],
 ) -> Tree:
     """Return asv's tree: a benchmark for each task, split and metric, whose one parameter is the method."""
-    methods, titles = defaultdict[str, set[str]](set), dict[str, tuple[str, str]]()
+    methods, titles = defaultdict[str, set[str]](set), dict[str, tuple[str, Falling]]()
     measured: dict[tuple[str, str, str], dict[str, dict[tuple[str, ...], Measured]]] = {}
     for point, suite, value in cells:
         direction = metrics[suite, value.metric]
         name = _name(suite, value, direction)
         methods[name].add(repr(value.method))
-        titles[name] = (f"{value.task}: {direction.words} ({value.split})", direction.words)
+        title = f"{value.task}: {direction.words} ({value.split})", direction
+        if titles.setdefault(name, title) != title:
+            raise ResultsError(f"'{title[0]}' and '{titles[name][0]}' of {suite} would both be called '{name}'")
         where = measured.setdefault((point, value.hardware, value.device), {})
         where.setdefault(name, {})[(repr(value.method),)] = direction.measured(value.by_seed)
     described = {
         name: Benchmark(
-            name, "track", "", ("method",), (tuple(sorted(found)),), title=titles[name][0],
-            code=f"# {titles[name][1]}, mean over seeds; stored results, exported by bench",
+            name, "track", titles[name][1].unit, ("method",), (tuple(sorted(found)),), title=titles[name][0],
+            code=f"# {titles[name][1].words}, mean over seeds; stored results, exported by bench",
         )
         for name, found in methods.items()
     }  # fmt: skip

@@ -16,6 +16,8 @@ from harness.results.labels import Labels
 from harness.stats import t_interval
 from harness.tracking.records import Measured
 
+ASV_UNITS = {"s": "seconds", "B": "bytes"}  # those that asv shows with a prefix
+
 
 @dataclass(frozen=True)
 class Value:
@@ -42,6 +44,7 @@ class Falling:
     words: str
     sign: int
     offset: float = 0.0
+    unit: str = ""
 
     def measured(self, by_seed: Mapping[int, float]) -> Measured:
         """Return the mean over seeds with its 99 % interval, and the seeds' own values; failed where it is infinite."""
@@ -58,11 +61,12 @@ def falling(metric: str, described: Mapping[str, Any], highest: float) -> Fallin
 
     What counts as 0 where a run fails, has no unit and is never above 1 is a share, such as an accuracy.
     """
+    unit = ASV_UNITS.get(described["unit"], described["unit"])
     if described["better"] == "lower":
-        return Falling(metric, metric, 1)
+        return Falling(metric, metric, 1, unit=unit)
     if described.get("worst") == 0 and not described["unit"] and highest <= 1:
         return Falling(f"{metric}-error", f"1 - {metric}", -1, 1.0)
-    return Falling(f"negative-{metric}", f"-{metric}", -1)
+    return Falling(f"negative-{metric}", f"-{metric}", -1, unit=unit)
 
 
 def values(found: Results, labels: Labels) -> Iterator[Value]:

@@ -58,12 +58,25 @@ class WorkTree:
             raise NotMeasurableError("it has no pyproject.toml, so there is nothing to install")
         self._make_environment()
         _install(self.python, folders)
-        return _check_plugins(self.python, {_name(folder) for folder in [*_distributions(self.repository), *folders]})
+        here, by_now = ({_name(folder) for folder in found} for found in (folders, _distributions(self.repository)))
+        lacking = [f"has no {name}, yet or any more: what it brings is not measured" for name in sorted(by_now - here)]
+        return lacking + _check_plugins(self.python, here | by_now)
 
     def _check_out(self, commit: Commit) -> None:
-        if not self._is_ours():
-            shutil.rmtree(self.tree, ignore_errors=True)
+        if self._is_ours():
+            try:
+                self._move_to(commit)
+                return
+            except BenchError:  # such as a lock that a session has left when it was killed
+                pass
+        shutil.rmtree(self.tree, ignore_errors=True)
+        try:
             git(self.folder, "clone", "--quiet", "--shared", "--no-checkout", str(self.repository), str(self.tree))
+            self._move_to(commit)
+        except BenchError as error:
+            raise NotMeasurableError(f"it cannot be checked out: {error}") from None
+
+    def _move_to(self, commit: Commit) -> None:
         git(self.tree, "checkout", "--quiet", "--force", "--detach", commit.hash)
         git(self.tree, "clean", "-ffdxq")
 
@@ -116,9 +129,9 @@ def _install(python: Path, folders: Iterable[Path]) -> None:
     command += ["--no-build-isolation", "--ignore-installed", "--disable-pip-version-check", *map(str, folders)]
     done = subprocess.run(command, env=clean_environment(), capture_output=True, text=True, check=False)
     if done.returncode:
-        lines = [line for line in (done.stderr + done.stdout).splitlines() if "error" in line.lower()]
-        reason = next((line for line in lines if re.search(r"\w(Error|Exception)\b", line)), "; ".join(lines[:2]))
-        raise NotMeasurableError(f"it does not install: {one_line(reason) or f'pip ended with {done.returncode}'}")
+        lines = [line for line in (done.stderr + done.stdout).splitlines() if line.strip()] or ["pip says nothing"]
+        named = [line for line in lines if re.search(r"\w(Error|Exception)\b", line)]
+        raise NotMeasurableError(f"it does not install: {one_line((named or lines)[-1])}")
 
 
 def clean_environment() -> dict[str, str]:
@@ -146,7 +159,7 @@ print(json.dumps(found))
 
 
 def _check_plugins(python: Path, ours: set[str]) -> list[str]:
-    """Return a line for each plugin that is not at the commit or cannot be loaded there.
+    """Return a line for each plugin that cannot be loaded at the commit.
 
     `ours` has the names of the distributions that the repository holds, at this commit or by now. Raises
     NotMeasurableError where one of them would come from somewhere else.
@@ -163,8 +176,6 @@ def _check_plugins(python: Path, ours: set[str]) -> list[str]:
             raise NotMeasurableError(
                 f"{name} would come from {origin}, not from the commit; install it editable, or not at all"
             )
-        if is_ours and not origin:
-            lines.append(f"has no {name} yet or any more: what it brings is not measured")
-        elif reason:
+        if reason and (origin or not is_ours):  # else it is one that the commit lacks
             lines.append(f"cannot load {name} ({one_line(reason)}): what it brings is not measured")
     return lines

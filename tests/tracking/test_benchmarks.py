@@ -39,6 +39,7 @@ def test_every_family_says_how_it_is_exercised():
     assert sorted(load_catalog().families) == FAMILIES
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_method_is_exercised(family, monkeypatch):
     monkeypatch.syspath_prepend(ROOT)

@@ -101,6 +101,9 @@ def test_what_falls_when_it_worsens_is_negated_and_what_rises_is_not(bench, stor
     assert {name: history(tree, name)[0].value for name in tree.benchmarks} == {
         "s.t.negative-score": -30.0, "s.t.mse": 0.5, "s.t.train.seconds": 2.0,
     }  # fmt: skip
+    assert {name: one.unit for name, one in tree.benchmarks.items()} == {
+        "s.t.negative-score": "dB", "s.t.mse": "", "s.t.train.seconds": "seconds",
+    }  # fmt: skip
     settings = json.loads((bench.folder / "out" / "asv.conf.json").read_text())
     assert len(settings["regressions_thresholds"]) == 2  # of quality every step counts, of costs those above 5 %
 
@@ -183,6 +186,14 @@ def test_the_same_code_that_ran_at_a_clean_commit_too_stands_there(bench, stored
     assert record.series["s.t.accuracy-error"].cells["'m'",].samples == pytest.approx((0.1, 0.2))
 
 
+def test_of_two_states_at_one_point_the_newer_counts_and_the_other_is_told(bench, stored, commits):
+    for state, value in (("1", 0.9), ("2", 0.8)):
+        stored(run(0, {"accuracy": value}, state=state), environment={"commit of m": commits[0]})
+    tree, said = exported(bench, by="commit")
+    assert [one.value for one in history(tree, "s.t.accuracy-error")] == pytest.approx([0.2])
+    assert list(said.left_out.values()) == [1]
+
+
 def test_devices_have_graphs_of_their_own(bench, stored):
     stored(run(0, {"accuracy": 0.9}), run(0, {"accuracy": 0.8}, device="cuda"))
     tree, _ = exported(bench)
@@ -228,6 +239,8 @@ def test_an_earlier_export_is_replaced_and_nothing_else_is(bench, stored):
         assert (done.returncode, done.stderr) == (0, "")
         assert done.stdout == "1 point, 1 series; `bench asv publish --config out/asv.conf.json` shows them\n"
     assert len(read_tree(bench.folder / "out" / "results").records) == 1
+    done = bench("asv", "publish", "--config", "out/asv.conf.json")
+    assert done.stdout.startswith("1 commits, 1 series, 0 regressions"), done.stderr
     (bench.folder / "mine").mkdir()
     (bench.folder / "mine" / "thesis.txt").write_text("all of it")
     done = bench("asv", "export", "s", "--by", "date", "--out", "mine")

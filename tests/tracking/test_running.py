@@ -67,6 +67,7 @@ def results(repository, commit) -> dict:
     return {name: dict(zip(row[1][0], row[0], strict=True)) for name, row in content["results"].items()}
 
 
+@pytest.mark.slow
 def test_values_are_those_of_their_commits(measured):
     repository, (one, two, three, four), done, _ = measured
     assert results(repository, one) == {"cost.Cost.track_cost": {"'old'": 1.0}}
@@ -76,6 +77,7 @@ def test_values_are_those_of_their_commits(measured):
     assert done.returncode == 1, done.stderr  # gaps
 
 
+@pytest.mark.slow
 def test_each_gap_is_one_line(measured):
     _, (_, two, three, four), done, _ = measured
     lines = [line for line in done.stderr.splitlines() if line.endswith("a gap in the history")]
@@ -87,6 +89,13 @@ def test_each_gap_is_one_line(measured):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
+def test_a_plugin_that_a_commit_lacks_is_told(measured):
+    _, (one, *_), done, _ = measured
+    assert f"{one[:8]} has no bench-toy-extra, yet or any more: what it brings is not measured" in done.stderr
+
+
+@pytest.mark.slow
 def test_the_users_checkout_is_untouched(measured):
     repository, _, done, before = measured
     after = (repository.git("rev-parse", "HEAD"), repository.git("status", "--porcelain"))
@@ -96,6 +105,7 @@ def test_the_users_checkout_is_untouched(measured):
     assert "1 files of your checkout are not committed" in done.stderr
 
 
+@pytest.mark.slow
 def test_what_is_measured_is_not_measured_again(measured):
     repository, (one, *_), _, _ = measured
     path = next((repository.folder / ".asv" / "results").glob(f"*/{one[:8]}-*.json"))
@@ -106,6 +116,7 @@ def test_what_is_measured_is_not_measured_again(measured):
     assert path.stat().st_mtime_ns == before
 
 
+@pytest.mark.slow
 def test_all_parameters_stay_in_asvs_list_whichever_commit_came_last(measured):
     repository, _, _, _ = measured
     known = json.loads((repository.folder / ".asv" / "results" / "benchmarks.json").read_text())
@@ -121,8 +132,12 @@ def test_all_parameters_stay_in_asvs_list_whichever_commit_came_last(measured):
         (["--config", "elsewhere.json"], "elsewhere.json: no such file"),
     ],
 )
-def test_bad_input(measured, arguments, complaint):
-    done = measured[0].bench()("asv", "run", *arguments)
+def test_bad_input(repository, arguments, complaint):
+    repository.write("asv.conf.json", SETTINGS)
+    repository.write("benchmarks/__init__.py", "")
+    repository.commit("one")
+    repository.commit("two")
+    done = repository.bench()("asv", "run", *arguments)
     assert done.returncode == 2
     assert complaint in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
@@ -149,6 +164,7 @@ def test_without_asv_it_says_what_to_install(repository, tmp_path):
     assert "pip install 'bench-harness[asv]'" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_copy_from_elsewhere_is_not_measured_in_place_of_a_commit(repository, tmp_path):
     repository.write("pyproject.toml", PROJECT.format(name="bench-toy-tracked", module="bench_toy_tracked"))
     repository.write("bench_toy_tracked/__init__.py", "COSTS = {'old': 1.0}\n")
