@@ -134,11 +134,11 @@ def round_of(options: argparse.Namespace, files: Sequence[Path], folder: Path) -
     """Yield what was measured, its CPU seconds and MiB."""
     own = [sys.executable, __file__, "--threads", str(options.threads), "--out", str(folder / "merged")]
     start = measured([*own, "--work", "start", "--files", *map(str, files)])
+    idle = measured([options.mergekit, "--help"]) if options.mergekit else (0.0, 0.0)
     for name in ("pass", *options.methods):
         chosen = files[:3] if name == "slerp" else files
         yield name, *beyond([*own, "--work", name, "--files", *map(str, chosen)], start)
         if options.mergekit and name in PEERS:
-            idle = measured([options.mergekit, "--help"])
             yield f"{name} by mergekit", *beyond(mergekit(options.mergekit, name, chosen, folder / "peer"), idle)
 
 
@@ -163,6 +163,7 @@ def main() -> None:
         model = files[0].stat().st_size / 2**20
         for _ in range(options.rounds):
             for name, seconds, mib in round_of(options, files, Path(folder)):
+                print(f"# {name}: {seconds:.2f} CPU seconds, {mib:.0f} MiB", file=sys.stderr, flush=True)
                 found.setdefault(name, []).append((seconds, mib))
     show(found, model, options)
 

@@ -139,7 +139,8 @@ from harness import BenchError, Task, hookimpl
 
 @hookimpl
 def bench_tasks():
-    yield Task("guarded", TOY, "bench_toy:Guess", metrics=("distance",), datasets=("numbers",), guard="bench_guarded:look")
+    names = {"metrics": ("distance",), "datasets": ("numbers",)}
+    yield Task("guarded", TOY, "bench_toy:Guess", **names, guard="bench_guarded:look")
 
 def look(*, target, count):
     with open("looked", "a") as file:

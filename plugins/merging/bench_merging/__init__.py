@@ -472,7 +472,6 @@ _PCB: tuple[tuple[str, str, dict[str, JSON]], ...] = (
     ("stand-alone", _RELEASED + "pcb-merging.py", {"inter": "raw", "clip": 0.0001, "keep": 0.05, "scale": 1.2}),
     ("paper", "arXiv:2410.02396, section 3", {"inter": "paper", "drop": "masked"}),
 )
-_POOLS = ("procedural-pool", "independent-pool", "corrupted-pool")
 _ALIGNMENTS = {
     "distance_ratio": "distance of two models after matching, over that before",
     "singular_alignment": "agreement of their singular vectors with large singular values, after matching",

@@ -16,10 +16,10 @@ MERGERS = {
     level: Family(
         name=f"merging-{level}",
         contract=(
-            "(*, base: StateDict, experts: Sequence[StateDict], access: Access, **params) -> StateDict | Routed; "
-            f"`access` holds the architecture and, beyond it, {sees}. Names, shapes and types of the base are kept, "
-            "inputs are not changed, integer buffers are the base's, and what is random is drawn from torch's global "
-            "generator"
+            "(*, base: StateDict, experts: Sequence[StateDict], access: Access, **params) -> StateDict | Routed | "
+            f"Reshaped; `access` holds the architecture and, beyond it, {sees}. Names, shapes and types of the base "
+            "are kept (a Reshaped has shapes of its own), inputs are not changed, integer buffers are the base's, and "
+            "what is random is drawn from torch's global generator"
         ),
         given=frozenset({"base", "experts", "access"}),
         traits=MappingProxyType(_TRAITS),

@@ -101,7 +101,7 @@ def test_a_search_finds_the_adapters_that_matter():
     own = [percent(pool, pool.experts[k])[k] for k in (0, 1)]
     assert np.mean(own) >= percent(pool, pool.base).mean() + 10
     without = [percent(pool, expert).mean() for expert in pool.experts[2:]]
-    assert max(without) <= percent(pool, pool.base).mean() - 10, "those without a task harm the tasks"
+    assert max(without) <= percent(pool, pool.base).mean() - 5, "those without a task harm the tasks"
 
 
 @pytest.mark.parametrize("family", sequences.FAMILIES)

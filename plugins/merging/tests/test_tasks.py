@@ -14,7 +14,7 @@ tasks: [{tasks}]
 methods: [{methods}]
 """
 
-OF_OTHER_POOLS = {"slerp", "pleas", "straight-through", "evo-merging"}  # of two experts, of adapters
+OF_OTHER_POOLS = {"slerp", "pleas", "straight-through", "activation-matching", "evo-merging", "data-flow"}
 
 CURIOUS = """\
 from bench_merging import MERGERS
