@@ -1,73 +1,187 @@
-"""How long merging takes, as a multiple of one pass over the experts' bytes, and how much memory it holds.
+"""How long merging takes against one pass over the experts' bytes and against mergekit, and how much memory it holds.
 
-    python benchmarks/merging_speed.py [--width 1024] [--layers 4] [--experts 8] [--methods average ties …]
+    python benchmarks/merging_speed.py [--parameters 2e7] [--experts 8] [--methods average ties …] [--mergekit PROGRAM]
 
-Weights are random matrices in memory-mapped safetensors files. A round times one pass (a sum over every tensor of every
-expert) and then each method, one after the other, so that what else the machine does meets both; ratios are medians
-over rounds. Memory is the peak of the process beyond the mapped files, as a multiple of one model.
+Experts are random weights in safetensors files, shaped like a transformer of 768 channels. Every measurement is a
+process of its own that reads the files and writes the merged one; a round takes one of the pass, of each method and,
+with `--mergekit`, of its program `mergekit-pytorch` on the same files, one after the other. Times are CPU seconds of
+the process less those of one that only starts, so that what else the machine does counts little; ratios are medians
+over rounds. Memory is the largest that the process has been seen to hold, mapped files left out, beyond what one that
+only starts holds, as a multiple of one model.
 """
 
 import argparse
+import json
+import resource
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
-import torch
-
-from bench_merging.access import Access
-from bench_merging.checkpoints import Checkpoint, write
-from bench_merging.methods.average import average
-from bench_merging.methods.dare import dare
-from bench_merging.methods.iso import iso_c
-from bench_merging.methods.model_stock import model_stock
-from bench_merging.methods.task_arithmetic import task_arithmetic
-from bench_merging.methods.ties import ties
-from bench_merging.methods.tsv import tsv_m
-from bench_merging.network import MLP, Network
-from harness.measure import PeakMemory
-
-METHODS = {m.__name__: m for m in (average, task_arithmetic, model_stock, dare, ties, iso_c, tsv_m)}
+CHANNELS = 768
+METHODS = ("average", "task_arithmetic", "slerp", "model_stock", "dare", "ties", "pcb", "opcm", "tsv_m", "iso_c")
+PEERS: dict[str, dict[str, Any]] = {  # what mergekit calls it, with the parameters that make it the same
+    "average": {"merge_method": "linear", "weight": 1.0},
+    "task_arithmetic": {"merge_method": "task_arithmetic", "weight": 0.3, "normalize": False},
+    "slerp": {"merge_method": "slerp", "t": 0.5},
+    "model_stock": {"merge_method": "model_stock"},
+    "dare": {"merge_method": "dare_linear", "weight": 0.3, "density": 0.5, "normalize": False},
+    "ties": {"merge_method": "ties", "weight": 1.0, "density": 0.2, "normalize": True},
+}
 
 
-def seconds(action: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    action()
-    return time.perf_counter() - start
+def shapes(parameters: float) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of as many blocks as make up the parameters, by name."""
+    block = {"q": (1, 1), "k": (1, 1), "v": (1, 1), "out": (1, 1), "up": (4, 1), "down": (1, 4)}
+    count = max(1, round(parameters / (12 * CHANNELS**2)))
+    found: dict[str, tuple[int, ...]] = {}
+    for i in range(count):
+        found |= {f"blocks.{i}.{n}.weight": (a * CHANNELS, b * CHANNELS) for n, (a, b) in block.items()}
+        found |= {f"blocks.{i}.{n}.bias": (a * CHANNELS,) for n, (a, _) in block.items()}
+    return found
+
+
+def draw(folder: Path, parameters: float, experts: int) -> list[Path]:
+    """Write a base and its experts, and return their files, the base's first."""
+    import torch
+
+    from bench_merging.checkpoints import write
+
+    generator = torch.Generator().manual_seed(0)
+    base = {name: torch.randn(shape, generator=generator) for name, shape in shapes(parameters).items()}
+    files = [folder / f"{i}.safetensors" for i in range(experts + 1)]
+    for i, file in enumerate(files):
+        noise = {name: torch.randn(tensor.shape, generator=generator) for name, tensor in base.items()} if i else {}
+        write(file, {name: base[name] + 0.01 * noise[name] if i else base[name] for name in base})
+    return files
+
+
+def work(name: str, files: Sequence[Path], out: Path, threads: int) -> None:
+    """Merge, in a process of its own."""
+    import importlib
+
+    import torch
+
+    from bench_merging.access import Access
+    from bench_merging.checkpoints import Checkpoint, write
+    from bench_merging.network import MLP, Network
+
+    torch.set_num_threads(threads)
+    base, *experts = map(Checkpoint, files)
+    module = {"tsv_m": "tsv", "iso_c": "iso"}.get(name, name)
+    method = (
+        None if name in ("start", "pass") else getattr(importlib.import_module(f"bench_merging.methods.{module}"), name)
+    )
+    if name == "pass":
+        for expert in experts:
+            for tensor in base:
+                expert[tensor].sum()
+    elif method is not None:
+        write(out, method(base=base, experts=experts, access=Access(Network(MLP(2, [2], 2), []))))
+
+
+def mergekit(program: str, name: str, files: Sequence[Path], out: Path) -> list[str]:
+    """Return the command that makes the same merge with mergekit."""
+    peer = dict(PEERS[name])
+    own = {key: peer.pop(key) for key in ("weight", "density") if key in peer}
+    config: dict[str, Any] = {"merge_method": peer.pop("merge_method"), "parameters": peer, "dtype": "float32"}
+    config["models"] = [{"model": str(file), "parameters": own} for file in files[1:]]
+    if name == "slerp":
+        config["base_model"] = str(files[1])
+    elif name != "average":
+        config["base_model"] = str(files[0])
+    written = out.with_suffix(".yaml")
+    written.write_text(json.dumps(config))  # JSON is YAML
+    return [program, str(written), str(out)]
+
+
+def measured(command: Sequence[str]) -> tuple[float, float]:
+    """Run a command; return its CPU seconds and the most MiB that it held. Stops where it fails."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    with tempfile.TemporaryFile() as output:
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+        held = 0.0
+        while process.poll() is None:
+            held = max(held, anonymous(process.pid))
+            time.sleep(0.01)
+        if process.returncode:
+            output.seek(0)
+            sys.exit(f"{' '.join(command[:3])} … failed:\n{output.read()[-2000:].decode(errors='replace')}")
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, held
+
+
+def anonymous(process: int) -> float:
+    """Return the MiB that a process holds, mapped files left out; 0 where it has ended."""
+    try:
+        lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    except OSError:
+        return 0.0
+    return sum(int(line.split()[1]) / 1024 for line in lines if line.startswith("RssAnon:"))
+
+
+def beyond(command: Sequence[str], start: tuple[float, float]) -> tuple[float, float]:
+    """Return CPU seconds and MiB of a command beyond those of one that only starts."""
+    seconds, held = measured(command)
+    return max(seconds - start[0], 0.0), max(held - start[1], 0.0)
+
+
+def round_of(options: argparse.Namespace, files: Sequence[Path], folder: Path) -> Iterator[tuple[str, float, float]]:
+    """Yield what was measured, its CPU seconds and MiB."""
+    own = [sys.executable, __file__, "--threads", str(options.threads), "--out", str(folder / "merged")]
+    start = measured([*own, "--work", "start", "--files", *map(str, files)])
+    for name in ("pass", *options.methods):
+        chosen = files[:3] if name == "slerp" else files
+        yield name, *beyond([*own, "--work", name, "--files", *map(str, chosen)], start)
+        if options.mergekit and name in PEERS:
+            idle = measured([options.mergekit, "--help"])
+            yield f"{name} by mergekit", *beyond(mergekit(options.mergekit, name, chosen, folder / "peer"), idle)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--width", type=int, default=1024)
-    parser.add_argument("--layers", type=int, default=4)
+    parser.add_argument("--parameters", type=float, default=2e7)
     parser.add_argument("--experts", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=["average", "task_arithmetic", "ties"])
+    parser.add_argument("--mergekit", help="the program mergekit-pytorch, if the same is to be done with it")
+    parser.add_argument("--work", help=argparse.SUPPRESS)
+    parser.add_argument("--files", nargs="+", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--out", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    torch.set_num_threads(1)
-    shapes = {f"layers.{i}.weight": (options.width, options.width) for i in range(options.layers)}
-    size = sum(a * b for a, b in shapes.values())
-    access = Access(Network(MLP(2, [2], 2), []))
+    if options.work:
+        work(options.work, options.files, options.out, options.threads)
+        return
+    found: dict[str, list[tuple[float, float]]] = {}
     with tempfile.TemporaryDirectory() as folder:
-        files = [Path(folder, f"{i}.safetensors") for i in range(options.experts + 1)]
-        origin = {name: torch.randn(shape) for name, shape in shapes.items()}
-        for i, file in enumerate(files):
-            write(file, {n: t + 0.01 * torch.randn_like(t) if i else t for n, t in origin.items()})
-        base, *experts = map(Checkpoint, files)
-        times: dict[str, list[float]] = {name: [] for name in options.methods}
-        passes, peaks = [], {}
+        files = draw(Path(folder), options.parameters, options.experts)
+        model = files[0].stat().st_size / 2**20
         for _ in range(options.rounds):
-            passes.append(seconds(lambda: [expert[name].sum() for expert in experts for name in base]))
-            for name in options.methods:
-                memory = PeakMemory("cpu")
-                times[name].append(seconds(lambda name=name: METHODS[name](base=base, experts=experts, access=access)))
-                peaks[name] = memory.mib
-    print(f"{options.experts} experts of {size / 1e6:.1f} M parameters; one pass {statistics.median(passes):.3f} s")
-    for name, taken in times.items():
-        ratio = statistics.median(t / p for t, p in zip(taken, passes, strict=True))
-        held = "–" if peaks[name] is None else f"{peaks[name] * 2**20 / (4 * size):.1f}"
-        print(f"{name:<16} {statistics.median(taken):7.2f} s  {ratio:6.1f} passes  {held} models held")
+            for name, seconds, mib in round_of(options, files, Path(folder)):
+                found.setdefault(name, []).append((seconds, mib))
+    show(found, model, options)
+
+
+def show(found: dict[str, list[tuple[float, float]]], model: float, options: argparse.Namespace) -> None:
+    passes = [seconds for seconds, _ in found.pop("pass")]
+    print(f"{options.experts} experts of {model:.0f} MiB; one pass takes {statistics.median(passes):.2f} CPU seconds")
+    for name in options.methods:
+        taken = [seconds for seconds, _ in found[name]]
+        line = f"{name:<16} {statistics.median(taken):7.2f} s {ratio(taken, passes):6.1f} passes"
+        line += f" {max(mib for _, mib in found[name]) / model:5.1f} models held"
+        if peer := found.get(f"{name} by mergekit"):
+            line += f" {ratio(taken, [seconds for seconds, _ in peer]):6.2f} of mergekit's time"
+            line += f", which holds {max(mib for _, mib in peer) / model:.1f}"
+        print(line)
+
+
+def ratio(one: Sequence[float], other: Sequence[float]) -> float:
+    return statistics.median(a / max(b, 1e-9) for a, b in zip(one, other, strict=True))
 
 
 if __name__ == "__main__":

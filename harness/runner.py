@@ -151,6 +151,15 @@ def _executor(suite: Suite, catalog: Catalog, options: Options, folder: Path) ->
     return executor
 
 
+def guard(job: Job) -> None:
+    """Let tasks look at the parameters that runs are waiting with. Raises BenchError before anything is written."""
+    waiting = {(run.task, json.dumps(run.task_params, sort_keys=True)): run for run in job.waiting() if not run.skip}
+    for run in waiting.values():
+        if target := job.catalog.find("task", run.task).guard:
+            module, _, attribute = target.partition(":")
+            getattr(importlib.import_module(module), attribute)(**run.task_params)
+
+
 def run(job: Job, observe: Observe, stop: Stop) -> None:
     """Publish what dead sessions have left, run what is still to run, and tell `observe` of every event.
 

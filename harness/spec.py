@@ -109,7 +109,9 @@ class Task:
     problem is approached, and methods that differ in them still meet the same problem.
     `against` names the method of the family that every method is measured against in the same process, unless a
     suite's `reference` names another; it is empty for a task that measures each method by itself. A run of a task
-    that is `alone` has the machine to itself, as a measurement of speed needs.
+    that is `alone` has the machine to itself, as a measurement of speed needs. `guard` is "module:attr" of a function
+    that is called with the task's parameters before anything is run, and raises BenchError where no run could succeed
+    with them, as where they name a file that is not there.
     """
 
     name: str
@@ -124,6 +126,7 @@ class Task:
     against: str = ""
     alone: bool = False
     anchors: Anchors | None = None
+    guard: str = ""
 
 
 @dataclass(frozen=True)

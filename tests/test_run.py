@@ -133,6 +133,35 @@ def test_every_ending_is_a_row_and_ends_nothing_else(toy: Bench):
     assert "6 runs: 1 done" in again.stdout
 
 
+GUARDED = """\
+from bench_toy import Guess, TOY
+from harness import BenchError, Task, hookimpl
+
+@hookimpl
+def bench_tasks():
+    yield Task("guarded", TOY, "bench_toy:Guess", metrics=("distance",), datasets=("numbers",), guard="bench_guarded:look")
+
+def look(*, target, count):
+    with open("looked", "a") as file:
+        file.write(f"{target} ")
+    if target < 0:
+        raise BenchError(f"{target} is no target")
+"""
+
+
+def test_tasks_look_at_their_parameters_before_anything_is_run(tmp_path, toy_folder):
+    install_plugin(tmp_path / "guarded", "bench-guarded", "bench_guarded", GUARDED)
+    bench = Bench(tmp_path, [toy_folder, tmp_path / "guarded"])
+    bench.write("s.yaml", "seeds: [0, 1]\ntasks: [{task: guarded, grid: {target: [1.0, -1.0]}}]\nmethods: [shift]\n")
+    done = bench("run", "s.yaml")
+    assert (done.returncode, done.stderr) == (2, "bench: -1.0 is no target\n")
+    assert not (tmp_path / "results").exists()
+    assert bench("run", "s.yaml", "--select", "target=1.0").returncode == 0
+    assert (tmp_path / "looked").read_text() == "1.0 -1.0 1.0 ", "once for all seeds"
+    assert bench("run", "s.yaml", "--select", "target=1.0").returncode == 0
+    assert (tmp_path / "looked").read_text() == "1.0 -1.0 1.0 ", "what is done needs no look"
+
+
 def test_missing_trait_skips_with_the_reason(toy: Bench):
     toy.write("s.yaml", "tasks: [strict-guess]\nmethods: [shift, noise]\n")
     done = toy("run", "s.yaml")

@@ -70,6 +70,7 @@ def run(suite: str, results: str, dry_run: bool, explain: bool, **given: Any) ->
     if dry_run or explain:
         _print_plan(job, explain)
         return
+    runner.guard(job)
     for wave in runner.waves(job):
         _run(job := wave)
     sys.exit(1 if _print_outcome(job) else 0)

@@ -44,6 +44,11 @@ class Access:
         self.evaluations = 0
 
     @property
+    def shows_examples(self) -> bool:
+        """Whether inputs are granted, labelled or not."""
+        return self._inputs is not None or self._examples is not None
+
+    @property
     def inputs(self) -> Sequence[Tensor]:
         """Unlabelled inputs of each task."""
         if self._inputs is None:

@@ -10,6 +10,7 @@ import json
 import math
 import mmap
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -113,7 +114,7 @@ class Checkpoint(Mapping[str, Tensor]):
 
     def sha256(self) -> str:
         """Return the sha256 of the file; of several shards, that of the list of theirs, one a line, by name."""
-        digests = [_sha256(path) for path in self.files]
+        digests = [_sha256(path, path.stat().st_mtime_ns) for path in self.files]
         return digests[0] if len(digests) == 1 else hashlib.sha256("\n".join(digests).encode()).hexdigest()
 
 
@@ -141,7 +142,8 @@ def _shards(folder: Path) -> tuple[list[Path], dict[str, SafeTensors]]:
     return [file.path for file in files.values()], {name: files[shard] for name, shard in index.items()}
 
 
-def _sha256(path: Path) -> str:
+@lru_cache(maxsize=256)  # runs that share a process read each file for it once
+def _sha256(path: Path, changed: int) -> str:
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

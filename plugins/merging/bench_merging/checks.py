@@ -16,11 +16,13 @@ from torch import Tensor, nn
 from bench_merging.access import Access
 from bench_merging.adapters import Adapted
 from bench_merging.network import MLP, Network
-from bench_merging.result import Routed
+from bench_merging.residual import Residual
+from bench_merging.result import Reshaped, Routed
 from bench_merging.state import StateDict, widened
 from harness import Context, Skip
 
-Build = Callable[..., StateDict | Routed]
+Merged = StateDict | Routed | Reshaped
+Build = Callable[..., Merged]
 
 ROUNDING = 1e-4  # relative to the largest update: float32, through decompositions and a few hundred steps
 CLASSES = 3
@@ -39,6 +41,10 @@ def _adapters() -> Adapted:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(3)
         return Adapted(_Trunk(), 2)
+
+
+def _layered() -> Residual:
+    return Residual(6, 4, 2, 5)
 
 
 @dataclass(frozen=True)
@@ -88,7 +94,7 @@ def _world(count: int, dtype: torch.dtype, trunk: Callable[[], nn.Module]) -> _W
     return _World(trunk, base, [near(base, 0.05) for _ in range(count)], heads, inputs)
 
 
-def _built(build: Build, dtype: torch.dtype = torch.float32) -> tuple[_World, StateDict | Routed]:
+def _built(build: Build, dtype: torch.dtype = torch.float32) -> tuple[_World, Merged]:
     """Return a world of three experts, or of two where the method takes no others, and the merge of it.
 
     Some methods train for a second, so that all checks of one share the merge; they leave it as it is.
@@ -98,23 +104,25 @@ def _built(build: Build, dtype: torch.dtype = torch.float32) -> tuple[_World, St
 
 
 @functools.lru_cache(maxsize=4)
-def _merged_once(build: Build, dtype: torch.dtype) -> tuple[_World, StateDict | Routed]:
-    for count, trunk in ((3, _Trunk), (2, _Trunk), (3, _adapters)):
+def _merged_once(build: Build, dtype: torch.dtype) -> tuple[_World, Merged]:
+    for count, trunk in ((3, _Trunk), (2, _Trunk), (3, _adapters), (3, _layered)):
         world = _world(count, dtype, trunk)
         try:
             return world, _merge(build, world)
         except Skip:
             continue
-    raise AssertionError("the method merges neither three experts nor two, and no adapters")
+    raise AssertionError("the method merges neither three experts nor two, no adapters and no stacks of layers")
 
 
-def _merge(build: Build, world: _World) -> StateDict | Routed:
+def _merge(build: Build, world: _World) -> Merged:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(5)
         return build(base=world.base, experts=world.experts, access=world.access())
 
 
-def _models(world: _World, merged: StateDict | Routed) -> list[StateDict]:
+def _models(world: _World, merged: Merged) -> list[StateDict]:
+    if isinstance(merged, Reshaped):
+        return [merged.state]
     return [merged.model(k) for k in range(len(world.experts))] if isinstance(merged, Routed) else [merged]
 
 
@@ -130,19 +138,31 @@ def check_contract(build: Build) -> None:
     world, merged = _built(build)
     fresh = _world(len(world.experts), torch.float32, world.trunk)
     for model in _models(world, merged):
-        assert set(model) == set(world.base), f"the tensors are {sorted(model)}, in the base {sorted(world.base)}"
-        for name, tensor in world.base.items():
-            got = model[name]
-            assert got.shape == tensor.shape, f"'{name}' has the shape {tuple(got.shape)}, not {tuple(tensor.shape)}"
-            assert got.dtype == tensor.dtype, f"'{name}' is of the type {got.dtype}, not {tensor.dtype}"
+        if not isinstance(merged, Reshaped):
+            _check_shapes(world.base, model)
+        for name, got in model.items():
+            assert got.dtype == (dtype := _type(world.base, name)), f"'{name}' is of the type {got.dtype}, not {dtype}"
             assert not got.requires_grad, f"'{name}' requires a gradient"
             assert got.isfinite().all(), f"'{name}' is not finite"
+        assert world.access().network.features(model, world.inputs[0]).isfinite().all(), "its features are not finite"
     for model, before in zip([world.base, *world.experts], [fresh.base, *fresh.experts], strict=True):
         for name in before:
             assert torch.equal(model[name], before[name]), f"merging changed '{name}' of its inputs"
-    if not isinstance(merged, Routed):
+    if not isinstance(merged, Routed | Reshaped):
         for name in (name for name, tensor in world.base.items() if not tensor.is_floating_point()):
             assert torch.equal(merged[name], world.base[name]), f"the integer buffer '{name}' is not the base's"
+
+
+def _check_shapes(base: StateDict, model: StateDict) -> None:
+    assert set(model) == set(base), f"the tensors are {sorted(model)}, in the base {sorted(base)}"
+    for name, tensor in base.items():
+        got = model[name]
+        assert got.shape == tensor.shape, f"'{name}' has the shape {tuple(got.shape)}, not {tuple(tensor.shape)}"
+
+
+def _type(base: StateDict, name: str) -> torch.dtype:
+    """Return the type of a tensor; a layer that a base does not have is of the type of its weights."""
+    return base[name].dtype if name in base else base[min(n for n in base if base[n].is_floating_point())].dtype
 
 
 def check_deterministic(build: Build) -> None:
@@ -161,7 +181,7 @@ def check_half_precision(build: Build) -> None:
     wide = _World(world.trunk, widened(world.base), [widened(e) for e in world.experts], world.heads, world.inputs)
     for model, expected in zip(_models(world, merged), _models(wide, _merge(build, wide)), strict=True):
         for name, tensor in model.items():
-            assert tensor.dtype == world.base[name].dtype, f"'{name}' of bfloat16 comes back as {tensor.dtype}"
+            assert tensor.dtype == _type(world.base, name), f"'{name}' of bfloat16 comes back as {tensor.dtype}"
             assert torch.equal(tensor, expected[name].to(tensor.dtype)), f"'{name}' is not computed in float32"
 
 
@@ -201,7 +221,19 @@ def exercise(build: Build, context: Context) -> Mapping[str, Callable[[], object
 
     @torch.no_grad()
     def infer() -> object:
-        models = _models(world, merged) if isinstance(merged, Routed) else [merged] * len(world.inputs)
+        models = _models(world, merged) * (1 if isinstance(merged, Routed) else len(world.inputs))
         return [network.logits(model, x, k) for k, (model, x) in enumerate(zip(models, world.inputs, strict=True))]
 
     return {"training": lambda: _merge(build, world), "inference": infer}
+def check_midpoint(build: Build) -> None:
+    """The merge of two experts is half-way between the first and a model that computes what the second does."""
+    world = _world(2, torch.float32, _Trunk)
+    merged = _merge(build, world)
+    assert not isinstance(merged, Routed | Reshaped), "the result is no model of the base's shapes"
+    network, x = world.access().network, world.inputs[0]
+    a, b = (widened(expert) for expert in world.experts)
+    placed = {n: 2 * merged[n].float() - a[n] if a[n].is_floating_point() else a[n] for n in a}
+    error = float((network.features(placed, x) - network.features(b, x)).abs().max())
+    assert error <= ROUNDING, (
+        f"what lies opposite the first expert gives outputs that differ from the second's by {error:.1e}"
+    )

@@ -1,6 +1,7 @@
-"""Corruptions of test images, each at one fixed severity, after Hendrycks & Dietterich 2019, arXiv:1903.12261.
+"""Corruptions of test inputs, each at one fixed severity, after Hendrycks & Dietterich 2019, arXiv:1903.12261.
 
-All take images (n, 16, 16) in [-1, 1] and return images of that shape; what is random is the same on every call.
+Most take images (n, 16, 16) in [-1, 1] and return images of that shape; those of texts take tokens (n, L), int64. What
+is random is the same on every call.
 """
 
 from collections.abc import Callable
@@ -45,4 +46,28 @@ def shift(x: Tensor) -> Tensor:
     return x.roll((2, 2), dims=(1, 2))
 
 
-CORRUPTIONS: tuple[Callable[[Tensor], Tensor], ...] = (noise, contrast, blur, pixelate, occlude, shift)
+def replace(x: Tensor) -> Tensor:
+    """Replace a fifth of the tokens by tokens from anywhere in all the sequences."""
+    generator = torch.Generator().manual_seed(0)
+    others = x.flatten()[torch.randint(x.numel(), x.shape, generator=generator)]
+    return torch.where(torch.rand(x.shape, generator=generator) < 0.2, others, x)
+
+
+def swap(x: Tensor) -> Tensor:
+    """Swap a token with the next one at a sixth of the places, by pairs."""
+    pairs = x[:, : x.shape[1] // 2 * 2].unflatten(1, (-1, 2))
+    chosen = torch.rand(pairs.shape[:2], generator=torch.Generator().manual_seed(0)) < 1 / 3
+    swapped = torch.where(chosen[..., None], pairs.flip(2), pairs).flatten(1)
+    return torch.cat([swapped, x[:, swapped.shape[1] :]], dim=1)
+
+
+Corrupt = Callable[[Tensor], Tensor]
+OF_IMAGES: tuple[Corrupt, ...] = (noise, contrast, blur, pixelate, occlude, shift)
+OF_TEXTS: tuple[Corrupt, ...] = (replace, swap)
+
+
+def corruptions_of(inputs: Tensor) -> tuple[Corrupt, ...]:
+    """Return the corruptions that inputs can be given: of grey images and of tokens some, of others none."""
+    if inputs.dtype == torch.int64 and inputs.dim() == 2:
+        return OF_TEXTS
+    return OF_IMAGES if inputs.is_floating_point() and inputs.dim() == 3 else ()

@@ -6,13 +6,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from bench_merging.corruptions import CORRUPTIONS
+from bench_merging.corruptions import Corrupt, corruptions_of
 from bench_merging.network import cosine_logits
 from bench_merging.pool import Pool
 from bench_merging.pools.training import head_of_features
 from bench_merging.state import StateDict
 
 PATH = 5  # points on a linear path, ends included
+AT_ONCE = 2**24  # numbers in the inputs that a network is given at a time: 100 images of 3 x 224 x 224
 
 ModelOf = Callable[[int], StateDict]  # a task -> the model for it; the same for all where there is one
 
@@ -20,14 +21,13 @@ ModelOf = Callable[[int], StateDict]  # a task -> the model for it; the same for
 @torch.no_grad()
 def accuracies(pool: Pool, model: ModelOf, split: str) -> list[float]:
     """Return the accuracy on each task with the frozen heads."""
-    return [accuracy(pool, model(task), split, task) for task in range(len(pool.experts))]
+    return [accuracy(pool, model(task), split, task) for task in pool.tasks]
 
 
 @torch.no_grad()
 def accuracy(pool: Pool, model: StateDict, split: str, task: int) -> float:
     """Return the accuracy of a model on one task."""
-    inputs, labels = pool.splits[split][task]
-    return _share(pool.network.logits(model, inputs, task), labels)
+    return _share(_logits(pool, model, pool.splits[split][task][0], task), pool.splits[split][task][1])
 
 
 @torch.no_grad()
@@ -46,23 +46,28 @@ def unseen_accuracies(pool: Pool, models: Sequence[StateDict]) -> list[float]:
     """Return the accuracy on each task that has no expert, with heads of the base's features, mean over models."""
     pairs = list(zip(pool.unseen, pool.unseen_heads, strict=True))
     return [
-        sum(_share(cosine_logits(pool.network.features(model, x), head), labels) for model in models) / len(models)
+        _mean([_share(pool.network.classify(_features(pool, model, x), head), labels) for model in models])
         for (x, labels), head in pairs
     ]
 
 
 @torch.no_grad()
 def corrupted_accuracies(pool: Pool, model: ModelOf) -> list[float]:
-    """Return the test accuracy under each corruption, mean over tasks."""
-    models = [model(task) for task in range(len(pool.experts))]
-    return [
-        sum(
-            _share(pool.network.logits(models[task], corrupt(inputs), task), labels)
-            for task, (inputs, labels) in enumerate(pool.splits["test"])
-        )
-        / len(models)
-        for corrupt in CORRUPTIONS
-    ]
+    """Return the test accuracy under each corruption, mean over tasks; nothing where there is no corruption.
+
+    Corrupted are the pool's test inputs, unless it brings corrupted ones, as splits named "test-<corruption>".
+    """
+    brought = [split for split in pool.splits if split.startswith("test-")]
+    if brought:
+        return [_mean(accuracies(pool, model, split)) for split in brought]
+    models = [model(task) for task in pool.tasks]
+
+    def under(corrupt: Corrupt, task: int) -> float:
+        inputs, labels = pool.splits["test"][task]
+        return _share(_logits(pool, models[task], corrupt(inputs), task), labels)
+
+    found = corruptions_of(pool.splits["test"][0][0])
+    return [_mean([under(corrupt, task) for task in pool.tasks]) for corrupt in found]
 
 
 @torch.no_grad()
@@ -73,8 +78,8 @@ def barriers(pool: Pool, model: ModelOf) -> list[float]:
     three inner points. It is negative where the loss is convex along the line.
     """
     return [
-        _barrier([_loss(pool, _between(expert, merged, i / (PATH - 1)), task) for i in range(PATH)])
-        for task, (expert, merged) in enumerate(zip(pool.experts, map(model, range(len(pool.experts))), strict=True))
+        _barrier([_loss(pool, _between(pool.experts[task], model(task), i / (PATH - 1)), task) for i in range(PATH)])
+        for task in pool.tasks
     ]
 
 
@@ -90,7 +95,21 @@ def _between(a: StateDict, b: StateDict, t: float) -> dict[str, Tensor]:
 
 def _loss(pool: Pool, model: StateDict, task: int) -> float:
     inputs, labels = pool.splits["test"][task]
-    return float(functional.cross_entropy(pool.network.logits(model, inputs, task), labels))
+    return float(functional.cross_entropy(_logits(pool, model, inputs, task), labels))
+
+
+def _logits(pool: Pool, model: StateDict, inputs: Tensor, task: int) -> Tensor:
+    return pool.network.classify(_features(pool, model, inputs), pool.network.heads[task])
+
+
+def _features(pool: Pool, model: StateDict, inputs: Tensor) -> Tensor:
+    """Return the features of inputs, (n, d), computed on as many inputs at a time as fit `AT_ONCE`."""
+    rows = max(1, AT_ONCE // inputs[0].numel())
+    return torch.cat([pool.network.features(model, part) for part in inputs.split(rows)])
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
 
 
 def _share(logits: Tensor, labels: Tensor) -> float:

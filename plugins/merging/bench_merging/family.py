@@ -8,6 +8,7 @@ from harness import Family
 _TRAITS = {
     "order-invariant": "the order of the experts does not matter, up to rounding",
     "idempotent": "experts that are all equal give that expert back",
+    "midpoint": "of two experts, the result is half-way between the first and the second with its units permuted",
     "one-model": "the result is a single model; others are given back as one per task (bench_merging.result.Routed)",
 }
 

@@ -1,46 +1,71 @@
-"""Pools of real checkpoints, described by a file. No weights are believed but by their sha256.
+"""Pools of real checkpoints, read from the folders that a file describes (`described.py`).
 
-    kind: clip-vision
-    base: {path: clip-vit-base-patch32, sha256: 3f0a…}
-    experts:
-      - task: mnist
-        path: clip-vit-base-patch32_mnist     # a folder in Hugging Face's layout, or a safetensors file
-        sha256: 81bd…
-        head: heads/mnist.npy                 # text embeddings of the classes, (C, d)
-        data: data/mnist                      # <split>_inputs.npy, (n, 3, side, side), and <split>_targets.npy
-
-Paths are relative to the file. Inputs are images as the tower wants them, normalised; `val` and `test` are needed,
-`train` by methods that see training data. Merged are the floating tensors that the tower has; integer buffers
-(position ids), text towers and logit scales stay out. bfloat16 and float16 are computed on in float32.
+Merged are the floating tensors of the architecture that some expert has tuned; tensors that all experts lack or have
+left as the base's are frozen, and enter no method's quantiles. Integer buffers (position ids), text towers, heads and
+copies of tied matrices stay out. bfloat16 and float16 are computed on in float32. Tensors are read when they are used.
 """
 
+import hashlib
 import json
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-import yaml
 from torch import Tensor, nn
 
+from bench_merging import evaluation, heads
 from bench_merging.checkpoints import Checkpoint
-from bench_merging.clip import CLIPVision
-from bench_merging.network import Network
+from bench_merging.described import Described, Entry, described
+from bench_merging.kinds import Kind
+from bench_merging.network import Classify, Network
 from bench_merging.pool import Examples, Pool
-from bench_merging.state import WeightsError, validate
+from bench_merging.state import StateDict, WeightsError, task_vectors, validate
 
-KINDS = {"clip-vision": CLIPVision}
+CLIP_SCALE = 100.0  # of the released checkpoints, for one that does not hold its `logit_scale`
+TOLERANCE = 0.5  # points between the accuracy that is published and that which is measured
+ALIKE = 0.9  # mean cosine of the experts' updates from which the base is taken for another one
 
 
-class Trunk(Mapping[str, Tensor]):
-    """The tensors of a checkpoint that a module has, read when they are used."""
+class Weights(Mapping[str, Tensor]):
+    """The tensors of an architecture in a checkpoint, under the architecture's names, whatever the file calls them."""
 
-    def __init__(self, checkpoint: Checkpoint, names: set[str]) -> None:
-        self._checkpoint, self._names = checkpoint, [name for name in checkpoint if name in names]
+    def __init__(self, path: Path, checkpoint: Checkpoint, names: Sequence[str], kind: Kind) -> None:
+        self.path = path
+        self.checkpoint, self._transposed = checkpoint, kind.transposed
+        self._place = {}
+        for name in names:
+            copies = [copy for copy in kind.copies.get(name, ()) if copy not in names]
+            stored = [n for n in dict.fromkeys((name, kind.prefix + name, *copies)) if n in checkpoint]
+            for copy in stored[1:]:
+                if not torch.equal(checkpoint[stored[0]], checkpoint[copy]):
+                    raise WeightsError(f"{path}: '{copy}' and '{stored[0]}' are the same tensor, and differ")
+            if stored:
+                self._place[name] = stored[0]
 
     def __getitem__(self, name: str) -> Tensor:
-        return self._checkpoint[name]
+        tensor = self.checkpoint[self._place[name]]
+        return tensor.T if name.endswith(self._transposed) else tensor
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._place)
+
+    def __len__(self) -> int:
+        return len(self._place)
+
+
+class Some(Mapping[str, Tensor]):
+    """Some of the tensors of a model."""
+
+    def __init__(self, state: StateDict, names: Sequence[str]) -> None:
+        self._state, self._names = state, dict.fromkeys(names)
+
+    def __getitem__(self, name: str) -> Tensor:
+        if name not in self._names:
+            raise KeyError(name)
+        return self._state[name]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)
@@ -51,67 +76,174 @@ class Trunk(Mapping[str, Tensor]):
 
 def read_folder(path: Path) -> Pool:
     """Return the pool that a file describes. Raises WeightsError, which names the file and what in it is wrong."""
-    described = _described(path)
-    trunk = _trunk(path, described)
-    names = {name for name, _ in trunk.named_parameters()}
-    base = _weights(path, described["base"], names)
-    if missing := names - set(base):
-        raise WeightsError(f"{path.parent / described['base']['path']}: lacks the tensor '{min(missing)}'")
-    experts = [_weights(path, expert, names) for expert in described["experts"]]
-    validate(base, experts, [str(path.parent / expert["path"]) for expert in described["experts"]])
-    heads = [_head(path.parent / expert["head"]) for expert in described["experts"]]
-    folders = [path.parent / expert["data"] for expert in described["experts"]]
-    splits = {split: [_examples(folder, split) for folder in folders] for split in ("val", "test")}
-    if all((folder / "train_inputs.npy").exists() for folder in folders):
-        splits["train"] = [_examples(folder, "train") for folder in folders]
-    return Pool(Network(trunk, heads), base, experts, splits, [], [])
+    pool = described(path)
+    trunk = _trunk(pool)
+    names = [name for name, _ in trunk.named_parameters()]
+    base, *experts = (_weights(pool, entry, names) for entry in (pool.base, *pool.experts))
+    if missing := set(names) - set(base):
+        raise WeightsError(f"{base.path}: lacks the tensor '{min(missing)}'")
+    tuned = _tuned(trunk, base, experts)
+    own = [Some(expert, [name for name in expert if name in tuned]) for expert in experts]
+    validate(Some(base, tuned), own, [str(weights.path) for weights in (base, *experts)])
+    _check_base(base.path, Some(base, tuned), own)
+    splits = {split: [_examples(pool, entry, split) for entry in pool.experts] for split in _splits(pool)}
+    found = [_head(pool, entry, expert) for entry, expert in zip(pool.experts, experts, strict=True)]
+    network = Network(trunk, found, _classify(pool.kind, base.checkpoint))
+    for task, entry in enumerate(pool.experts):
+        _check_examples(pool, entry, network, Some(base, tuned), splits["test"][task], task)
+    return Pool(
+        network,
+        Some(base, tuned),
+        own,
+        splits,
+        [_examples(pool, entry, "test") for entry in pool.unseen],
+        [_head(pool, entry, base) for entry in pool.unseen],
+    )
 
 
-def _described(path: Path) -> dict[str, Any]:
+def check(*, path: str, sha256: str, **others: Any) -> None:
+    """Read a pool whole, before anything is run. Raises WeightsError, which names the file and what in it is wrong."""
+    read_believed(Path(path), sha256)
+
+
+def read_believed(path: Path, sha256: str) -> Pool:
+    """Return the pool that a file describes, if that has this sha256. Raises WeightsError otherwise, or where it fails.
+
+    `read_folder` says what can fail.
+    """
     try:
-        described = yaml.safe_load(path.read_text(encoding="utf-8"))
-        entries = [described["base"], *described["experts"]]
-        wanted = [("path", "sha256"), *[("path", "sha256", "head", "data")] * (len(entries) - 1)]
-        for entry, keys in zip(entries, wanted, strict=True):
-            for key in keys:
-                if not isinstance(entry[key], str):
-                    raise WeightsError(f"{path}: '{key}' has to be text, not {entry[key]!r}")
+        found = hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
-        raise WeightsError(f"{path}: cannot be read: {error}") from error
-    except (yaml.YAMLError, KeyError, TypeError) as error:
-        raise WeightsError(f"{path}: is no description of a pool: {error!r}") from error
-    if described.get("kind") not in KINDS:
-        raise WeightsError(f"{path}: 'kind' has to be one of {', '.join(KINDS)}, not {described.get('kind')!r}")
-    return dict(described)
+        raise WeightsError(f"{path}: cannot be read: {error.strerror}") from error
+    if found != sha256:
+        raise WeightsError(f"{path}: is another file than the suite says: its sha256 is {found}")
+    return read_folder(path)
 
 
-def _trunk(path: Path, described: Mapping[str, Any]) -> nn.Module:
-    config = path.parent / described["base"]["path"] / "config.json"
+def _trunk(pool: Described) -> nn.Module:
+    folder = pool.of(pool.base["path"])
+    config, preprocessor = folder / "config.json", folder / "preprocessor_config.json"
     try:
-        return KINDS[described["kind"]](json.loads(config.read_text()))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise WeightsError(f"{config}: describes no {described['kind']} model: {error!r}") from error
+        options = json.loads(preprocessor.read_text()) if preprocessor.exists() else {}
+        return pool.kind.trunk(json.loads(config.read_text()), options)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise WeightsError(f"{config}: describes no model of this kind: {error!r}") from error
 
 
-def _weights(path: Path, entry: Mapping[str, str], names: set[str]) -> Trunk:
-    checkpoint = Checkpoint(path.parent / entry["path"])
+def _weights(pool: Described, entry: Entry, names: Sequence[str]) -> Weights:
+    path = pool.of(entry["path"])
+    checkpoint = Checkpoint(path)
     if (found := checkpoint.sha256()) != entry["sha256"]:
+        raise WeightsError(f"{path}: is another checkpoint than {pool.path.name} says: its sha256 is {found}")
+    return Weights(path, checkpoint, names, pool.kind)
+
+
+def _tuned(trunk: nn.Module, base: Weights, experts: Sequence[Weights]) -> list[str]:
+    """Return the names of the tensors that some expert has tuned; the trunk gets the others."""
+    for name, own in trunk.named_parameters():
+        if base[name].shape != own.shape:
+            shapes = f"{tuple(base[name].shape)}, and by its config.json {tuple(own.shape)}"
+            raise WeightsError(f"{base.path}: '{name}' has the shape {shapes}")
+    having = {name: [expert for expert in experts if name in expert] for name in base}
+    tuned = [name for name, some in having.items() if any(not _is_equal(base[name], e[name]) for e in some)]
+    if not tuned:
+        raise WeightsError(f"{experts[0].path}: equals the base in every tensor, as all experts do")
+    trunk.load_state_dict({name: base[name] for name in base if name not in tuned}, strict=False)
+    return tuned
+
+
+def _is_equal(a: Tensor, b: Tensor) -> bool:
+    return a.dtype == b.dtype and torch.equal(a, b)
+
+
+def _check_base(path: Path, base: StateDict, experts: Sequence[StateDict]) -> None:
+    """Raise WeightsError where all updates point the same way, as they do from a base that is not the experts'."""
+    gram = torch.zeros(len(experts), len(experts), dtype=torch.float64)
+    for name in base:
+        updates = task_vectors(name, base, experts).flatten(1)
+        gram += (updates @ updates.T).double()
+    norms = gram.diag().sqrt()
+    cosines = gram / (norms[:, None] * norms)
+    count = len(experts)
+    alike = float((cosines.sum() - cosines.trace()) / (count * (count - 1)))
+    if alike >= ALIKE:
         raise WeightsError(
-            f"{path.parent / entry['path']}: is another checkpoint than {path.name} says: its sha256 is {found}"
+            f"{path}: is hardly the base of these experts: all their updates point the same way "
+            f"(mean cosine {alike:.3f})"
         )
-    return Trunk(checkpoint, names)
+
+
+def _head(pool: Described, entry: Entry, weights: Weights) -> Tensor:
+    if pool.kind.head == "head":
+        return heads.of_texts(_array(pool.of(entry["head"])))
+    if pool.kind.head == "labels":
+        size = len(weights["shared.weight"])
+        if not all(isinstance(token, int) and 0 <= token < size for token in entry["labels"]):
+            raise WeightsError(f"{pool.path}: 'labels' of {entry['task']} has to hold tokens below {size}")
+        return heads.of_tokens(entry["labels"], size)
+    weight, bias = (f"{pool.kind.classifier}.{part}" for part in ("weight", "bias"))
+    if weight not in weights.checkpoint:
+        raise WeightsError(f"{weights.path}: lacks the tensor '{weight}', its head")
+    return heads.of_classifier(weights.checkpoint[weight], weights.checkpoint.get(bias))
+
+
+def _classify(kind: Kind, base: Checkpoint) -> Classify:
+    if kind.head != "head":
+        return heads.linear_logits
+    return heads.cosine(math.exp(float(base["logit_scale"])) if "logit_scale" in base else CLIP_SCALE)
 
 
 def _array(path: Path) -> Tensor:
     try:
-        return torch.from_numpy(np.load(path, allow_pickle=False))
-    except (OSError, ValueError, TypeError) as error:
+        return torch.from_numpy(np.lib.format.open_memmap(path, mode="c"))
+    except (OSError, EOFError, ValueError, TypeError) as error:
         raise WeightsError(f"{path}: is no array that can be read: {error}") from error
 
 
-def _head(path: Path) -> Tensor:
-    return nn.functional.normalize(_array(path).float()).T.contiguous()
+def _splits(pool: Described) -> list[str]:
+    """Return "val", "test", and what else the data of all experts has: "train", and corrupted test inputs."""
+    first, *others = [pool.of(entry["data"]) for entry in pool.experts]
+    found = sorted(file.name.removesuffix("_inputs.npy") for file in first.glob("*_inputs.npy"))
+    further = [split for split in found if split == "train" or split.startswith("test-")]
+    shared = [s for s in further if all((folder / f"{s}_inputs.npy").exists() for folder in others)]
+    return ["val", "test", *shared]
 
 
-def _examples(folder: Path, split: str) -> Examples:
-    return _array(folder / f"{split}_inputs.npy").float(), _array(folder / f"{split}_targets.npy").long()
+def _examples(pool: Described, entry: Entry, split: str) -> Examples:
+    folder, kept = pool.of(entry["data"]), split.partition("-")[0]  # corrupted inputs have the labels of the others
+    inputs, labels = _array(folder / f"{split}_inputs.npy"), _array(folder / f"{kept}_targets.npy").long()
+    if len(inputs) != len(labels) or not len(labels):
+        raise WeightsError(f"{folder}: {split} has {len(inputs)} inputs and {len(labels)} targets")
+    return inputs, labels
+
+
+@torch.no_grad()
+def _check_examples(
+    pool: Described, entry: Entry, network: Network, base: StateDict, examples: Examples, task: int
+) -> None:
+    """Raise WeightsError where a task's test data is not for this model and head."""
+    inputs, labels = examples
+    folder, classes = pool.of(entry["data"]), network.heads[task].shape[1]
+    if int(labels.min()) < 0 or int(labels.max()) >= classes:
+        raise WeightsError(f"{folder}: test_targets.npy goes beyond the {classes} classes of the head")
+    largest = inputs.flatten(1).amax(1).argmax()  # of tokens, one that is beyond the vocabulary would be there
+    try:
+        network.logits(base, inputs[largest : largest + 1], task)
+    except (RuntimeError, IndexError) as error:
+        raise WeightsError(f"{folder}: test_inputs.npy does not fit the model or its head: {error}") from error
+
+
+def check_accuracies(path: Path, pool: Pool) -> None:
+    """Raise WeightsError where an expert is not as good on its task as its publisher measured, as the file says.
+
+    Half a point is allowed for; more comes of other data, or of inputs that were prepared otherwise.
+    """
+    for task, entry in enumerate(described(path).experts):
+        if "accuracy" not in entry:
+            continue
+        found = 100 * evaluation.accuracy(pool, pool.experts[task], "test", task)
+        if abs(found - entry["accuracy"]) > TOLERANCE:
+            raise WeightsError(
+                f"{path}: the expert of '{entry['task']}' gets {found:.1f} % on its test data, and its publisher "
+                f"{entry['accuracy']:.1f} %: it is other data, or prepared otherwise"
+            )

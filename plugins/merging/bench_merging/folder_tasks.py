@@ -1,15 +1,13 @@
 """Merging real checkpoints from a folder. One task for each level of access, as for the pools that are trained here."""
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench_merging import tasks
 from bench_merging.access import Access
-from bench_merging.folder import read_folder
+from bench_merging.folder import check_accuracies, read_believed
 from bench_merging.pool import Pool
-from bench_merging.state import WeightsError
 from harness import Build, Context, Outputs
 
 
@@ -18,7 +16,7 @@ class DataFree:
     """Merge from weights and architecture alone.
 
     Args:
-        path: of the file that describes the pool (`folder.py`), from where the suite is run.
+        path: of the file that describes the pool (`described.py`), from where the suite is run.
         sha256: of that file, which itself holds those of the checkpoints: a run's id stands for the weights.
     """
 
@@ -27,13 +25,9 @@ class DataFree:
 
     def run(self, build: Build, context: Context) -> Iterator[Outputs]:
         """Merge, and yield validation and test accuracies and what the merge has cost."""
-        try:
-            found = hashlib.sha256(Path(self.path).read_bytes()).hexdigest()
-        except OSError as error:
-            raise WeightsError(f"{self.path}: cannot be read: {error}") from error
-        if found != self.sha256:
-            raise WeightsError(f"{self.path}: is another file than the suite says: its sha256 is {found}")
-        yield from tasks.merge(read_folder(Path(self.path)), self.access, build, context)
+        pool = read_believed(Path(self.path), self.sha256)
+        check_accuracies(Path(self.path), pool)
+        yield from tasks.merge(pool, self.access, build, context)
 
     def access(self, pool: Pool) -> Access:
         """Return what this level of access grants."""

@@ -66,3 +66,8 @@ def extra_parameters(extra_parameters: float) -> float:
 def evaluations(evaluations: int) -> float:
     """How often the method measured one model on the validation data of one task."""
     return evaluations
+
+
+def size_ratio(sizes: tuple[int, int]) -> float:
+    """Parameters of the model over those of the base, or of the model that it was made from."""
+    return sizes[0] / sizes[1]

@@ -15,7 +15,10 @@ Examples = tuple[Tensor, Tensor]  # inputs (n, *shape), labels (n,)
 
 @dataclass(frozen=True)
 class Pool:
-    """K experts of one base, each with its task; `unseen` are tasks without an expert, with heads of their own."""
+    """Experts of one base; the first K have a task each, and where there are more, the others have none.
+
+    `unseen` are tasks without an expert, with heads of their own.
+    """
 
     network: Network
     base: StateDict
@@ -23,6 +26,11 @@ class Pool:
     splits: Mapping[str, Sequence[Examples]]  # "train", "val", "test" -> the examples of each task
     unseen: Sequence[Examples]
     unseen_heads: Sequence[Tensor]
+
+    @property
+    def tasks(self) -> range:
+        """The numbers of the tasks, 0 to K - 1."""
+        return range(len(self.network.heads))
 
 
 def read(arrays: Mapping[str, np.ndarray], trunk: nn.Module) -> Pool:
@@ -34,7 +42,8 @@ def read(arrays: Mapping[str, np.ndarray], trunk: nn.Module) -> Pool:
         trunk.frozen = frozen  # type: ignore[assignment] # an Adapted
     heads, unseen_heads = _numbered(arrays, "head"), _numbered(arrays, "unseen.head")
     base = _state(arrays, "base")
-    experts = [_state(arrays, f"expert.{k}") for k in range(len(heads))]
+    count = len({name.split(".")[1] for name in arrays if name.startswith("expert.")})
+    experts = [_state(arrays, f"expert.{k}") for k in range(count)]
     validate(base, experts)
     return Pool(
         network=Network(trunk, heads),

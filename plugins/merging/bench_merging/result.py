@@ -1,4 +1,4 @@
-"""What a method gives back where a single model does not do: one for each task."""
+"""What a method gives back where one model of the base's shapes does not do: one per task, or one of other shapes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,3 +16,10 @@ class Routed:
 
     model: Callable[[int], StateDict]
     extra_parameters: float
+
+
+@dataclass(frozen=True)
+class Reshaped:
+    """One model of the base's architecture, but of other widths or of another depth."""
+
+    state: StateDict

@@ -61,11 +61,14 @@ def validate(base: StateDict, experts: Sequence[StateDict], names: Sequence[str]
 
     Args:
         base, experts: the models.
-        names: what to call the experts in a message, such as their files.
+        names: what to call base and experts in a message, such as their files.
     """
     if len(experts) < 2:
         raise WeightsError(f"merging needs two experts or more, got {len(experts)}")
-    for label, expert in zip(names or [f"expert {i}" for i in range(len(experts))], experts, strict=True):
+    of_base, *of_experts = names or ["the base", *(f"expert {i}" for i in range(len(experts)))]
+    for fault in (fault for name in base for fault in _faults_of(name, base[name], base[name])):
+        raise WeightsError(f"{of_base}: {fault}")
+    for label, expert in zip(of_experts, experts, strict=True):
         for fault in _faults(base, expert):
             raise WeightsError(f"{label}: {fault}")
 

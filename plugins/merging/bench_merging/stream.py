@@ -24,7 +24,9 @@ from harness import Build, Context, Outputs, Skip
 class Stream:
     """Merge a pool's experts in the order that the run's stream of order draws, from weights alone."""
 
-    pool: Literal["procedural", "procedural-adamw", "procedural-cnn", "tiny"] = "procedural"
+    pool: Literal["procedural", "procedural-adamw", "procedural-cnn", "tokens", "handwriting", "images", "tiny"] = (
+        "procedural"
+    )
 
     def run(self, build: Build, context: Context) -> Iterator[Outputs]:
         """Yield, on "test", the accuracies at the end and when each task's expert had just been merged."""

@@ -11,9 +11,9 @@ from bench_merging import evaluation
 from bench_merging.access import Access
 from bench_merging.pool import Pool, read
 from bench_merging.pools.registry import POOLS
-from bench_merging.result import Routed
+from bench_merging.result import Reshaped, Routed
 from bench_merging.state import StateDict
-from harness import Build, Context, Outputs
+from harness import Build, Context, Outputs, Skip
 from harness.measure import PeakMemory
 
 
@@ -28,21 +28,27 @@ class DataFree:
         "procedural",
         "procedural-adamw",
         "procedural-cnn",
+        "procedural-residual",
         "procedural-lora",
+        "black-box",
+        "tokens",
+        "handwriting",
+        "images",
         "corrupted",
         "shuffled",
         "two-bases",
         "independent",
         "independent-cnn",
         "independent-halves",
+        "independent-narrow",
         "tiny",
+        "tiny-pair",
+        "tiny-layered",
     ] = "procedural"
 
     def run(self, build: Build, context: Context) -> Iterator[Outputs]:
         """Merge, and yield validation and test accuracies and what the merge has cost."""
-        kind = POOLS[self.pool]
-        arrays = context.data(kind.dataset, **kind.params, seed=context.seeds.data % 2**31)
-        yield from merge(read(arrays, kind.trunk()), self.access, build, context)
+        yield from merge(pool_of(self.pool, context), self.access, build, context)
 
     def access(self, pool: Pool) -> Access:
         """Return what this level of access grants."""
@@ -95,24 +101,46 @@ class Training(DataFree):
         return Access(pool.network, examples=pool.splits["train"])
 
 
+def pool_of(name: str, context: Context) -> Pool:
+    """Return the pool of that name that the run's stream of data draws."""
+    kind = POOLS[name]
+    arrays = context.data(kind.dataset, **kind.params, seed=context.seeds.data % 2**31)
+    return read(arrays, kind.trunk())
+
+
 def merge(pool: Pool, grant: Callable[[Pool], Access], build: Build, context: Context) -> Iterator[Outputs]:
-    """Merge a pool with what is granted of it, and yield validation and test accuracies and what the merge has cost."""
-    access = grant(pool)
-    memory = PeakMemory(context.device)
-    start = time.perf_counter()
-    merged = build(base=pool.base, experts=pool.experts, access=access)
-    seconds, peak = time.perf_counter() - start, memory.mib
+    """Merge a pool with what is granted of it, and yield validation and test accuracies and what the merge has cost.
+
+    Raises Skip for a model of other shapes than the base's: there is no line between them.
+    """
+    merged, costs = measured(pool, grant(pool), build, context)
+    if isinstance(merged, Reshaped):
+        raise Skip("the merge has other shapes than the base; the tasks merge-<level>-resized measure such models")
     yield from _scores(pool, merged)
-    costs: dict[str, Any] = {"merge_seconds": seconds, "evaluations": access.evaluations}
     costs["extra_parameters"] = merged.extra_parameters if isinstance(merged, Routed) else 0
-    if peak is not None:
-        costs["peak_memory"] = peak
     yield Outputs(split="train", step=0, **costs)
 
 
+def measured(
+    pool: Pool, access: Access, build: Build, context: Context
+) -> tuple[StateDict | Routed | Reshaped, dict[str, Any]]:
+    """Return a merge and what it has cost, by name.
+
+    Raises Skip where methods see examples of each expert's task and some experts have none.
+    """
+    if access.shows_examples and len(pool.experts) > len(pool.tasks):
+        raise Skip(f"{len(pool.experts)} experts have {len(pool.tasks)} tasks, and this level needs one for each")
+    memory = PeakMemory(context.device)
+    start = time.perf_counter()
+    merged = build(base=pool.base, experts=pool.experts, access=access)
+    costs: dict[str, Any] = {"merge_seconds": time.perf_counter() - start, "evaluations": access.evaluations}
+    if (peak := memory.mib) is not None:
+        costs["peak_memory"] = peak
+    return merged, costs
+
+
 def _scores(pool: Pool, merged: StateDict | Routed) -> Iterator[Outputs]:
-    tasks = range(len(pool.experts))
-    models = [merged.model(task) for task in tasks] if isinstance(merged, Routed) else [merged]
+    models = [merged.model(task) for task in pool.tasks] if isinstance(merged, Routed) else [merged]
 
     def model(task: int) -> StateDict:
         return models[task % len(models)]
@@ -129,8 +157,8 @@ def _scores(pool: Pool, merged: StateDict | Routed) -> Iterator[Outputs]:
     }
     if "train" in pool.splits:
         values["prototype_accuracies"] = evaluation.prototype_accuracies(pool, model)
-    if pool.splits["test"][0][0].dim() == 3:
-        values["corrupted_accuracies"] = evaluation.corrupted_accuracies(pool, model)
+    if corrupted := evaluation.corrupted_accuracies(pool, model):
+        values["corrupted_accuracies"] = corrupted
     if pool.unseen:
         values["unseen_accuracies"] = evaluation.unseen_accuracies(pool, models)
     yield Outputs(split="test", step=0, **values)

@@ -5,8 +5,10 @@ import math
 import pytest
 import torch
 
+from bench_merging.access import Access
 from bench_merging.methods.opcm import opcm, projected
-from bench_merging.methods.pcb import balanced, pcb
+from bench_merging.methods.pcb import pcb, pcb_es
+from bench_merging.network import MLP, Network
 
 
 def matrices():
@@ -53,6 +55,64 @@ def test_a_stream_of_equal_matrices_is_that_matrix(nothing):
     torch.testing.assert_close(opcm(base=base, experts=[expert] * 4, access=nothing)["w"], expert["w"])
 
 
+def balanced(tau, keep, clip, inter, **params):
+    base, experts = {"w": torch.zeros(tau.shape[1])}, [{"w": row} for row in tau]
+    return pcb(base=base, experts=experts, access=None, keep=keep, clip=clip, inter=inter, **params)["w"]
+
+
+def by_hand(tau, keep, clip, inter, drop, mask):
+    """All in one, on whole vectors."""
+
+    def unit(x):
+        return (x - x.amin(-1, keepdim=True)) / (x.amax(-1, keepdim=True) - x.amin(-1, keepdim=True))
+
+    count, size = tau.shape
+    ordered = tau.abs().sort().values
+    low, high = ordered[:, int(size * clip)], ordered[:, int(size * (1 - clip)) - 1]
+    size_of = tau.abs().clamp(low[:, None], high[:, None])
+    signed = tau.sign() * unit(size_of)
+    between = {
+        "pairs": torch.tanh(signed[:, None] * signed[None]).sum(1),
+        "sum": torch.tanh(tau * signed.sum(0)),
+        "raw": torch.tanh(tau * tau.sum(0)),
+        "paper": unit(tau[:, None] * tau[None]).softmax(-1).sum(1),
+    }[inter]
+    score = torch.exp(count * signed.square()) * between
+    if mask < 1:
+        score = score * (tau.abs() >= ordered[:, int(size * (1 - mask)) - 1 : int(size * (1 - mask))])
+    threshold = score.sort().values[:, int(size * (1 - keep))][:, None]
+    shifted = unit(torch.maximum(score, threshold))
+    share = shifted if drop == "shifted" else torch.where(score >= threshold, score, 0).clamp(min=0)
+    return (share * tau.sign() * size_of).sum(0) / share.sum(0).clamp(min=1e-12)
+
+
+@pytest.mark.parametrize("inter", ["pairs", "sum", "raw", "paper"])
+@pytest.mark.parametrize("drop", ["shifted", "masked"])
+@pytest.mark.parametrize("mask", [1.0, 0.3])
+def test_pcb_tensor_by_tensor_is_pcb_of_whole_vectors(draw, inter, drop, mask):
+    base, experts = draw(3)
+    whole = torch.stack([torch.cat([(e[n] - base[n]).flatten() for n in sorted(base)]) for e in experts])
+    merged = pcb(base=base, experts=experts, access=None, inter=inter, drop=drop, mask=mask)
+    found = torch.cat([(merged[n] - base[n]).flatten() for n in sorted(base)])
+    torch.testing.assert_close(found, by_hand(whole, 0.2, 0.01, inter, drop, mask), rtol=1e-3, atol=1e-5)
+
+
+def test_the_evolutionary_script_starts_at_one_and_stays_in_its_box(draw):
+    base, experts = draw(3)
+    target = pcb(base=base, experts=experts, access=None, keep=0.05, scale=1.2)
+
+    def evaluate(model, _):
+        return -float(sum((model[n] - target[n]).abs().sum() for n in base))
+
+    found = []
+    for trials in (1, 200):
+        access = Access(Network(MLP(2, [2], 2), [torch.eye(2)] * 3), evaluate=evaluate, budget=3 * trials)
+        found.append(pcb_es(base=base, experts=experts, access=access, trials=trials))
+    at_one = pcb(base=base, experts=experts, access=None, keep=0.05)
+    assert all(torch.allclose(found[0][n], at_one[n], atol=1e-6) for n in base)
+    assert evaluate(found[1], 0) > 0.3 * evaluate(found[0], 0)
+
+
 @pytest.mark.parametrize("inter", ["pairs", "sum", "raw", "paper"])
 def test_pcb_commutes_with_the_order_of_experts_and_entries(inter):
     tau = torch.randn(3, 500)
@@ -89,5 +149,5 @@ def test_pcb_scales_with_its_pairs_and_opposites_give_the_base():
 def test_pcb_refuses_shares_out_of_range(draw, nothing):
     base, experts = draw(2)
     for wrong in ({"keep": 0.0}, {"clip": 0.5}):
-        with pytest.raises(ValueError, match="keep must be"):
+        with pytest.raises(ValueError, match="keep and mask must be"):
             pcb(base=base, experts=experts, access=nothing, **wrong)

@@ -86,6 +86,14 @@ def test_the_budget_limits_merges_within_a_model():
         assert u[:6].sum(0).max() == most
 
 
+def test_a_feature_stays_its_model_s_whatever_it_takes_in():
+    similarity = torch.full((6, 6), 0.1)
+    for i, j, value in ((0, 3, 0.9), (0, 1, 0.8), (1, 3, 0.8), (0, 2, 0.7), (1, 2, 0.7), (2, 3, 0.7), (4, 5, 0.6)):
+        similarity[i, j] = similarity[j, i] = value
+    u = pairing(similarity, 2, 1.0, 0.67)  # one merge within each model, and 1 into {0, 3} is the first's
+    assert sorted(tuple(column.nonzero().flatten().tolist()) for column in u.T) == [(0, 1, 3), (2,), (4, 5)]
+
+
 def test_activations_are_per_unit_whatever_follows(network):
     net, state = network
     for group, seen in zip(net.groups, group_activations(net, state, torch.randn(3, 16, 16), net.groups), strict=True):

@@ -6,7 +6,7 @@ import torch
 
 from bench_merging import evaluation
 from bench_merging.access import Access
-from bench_merging.corruptions import CORRUPTIONS
+from bench_merging.corruptions import OF_IMAGES
 from bench_merging.methods.average import average
 from bench_merging.methods.iso import iso_c
 from bench_merging.methods.regmean import regmean
@@ -101,7 +101,7 @@ def test_images_follow_their_seed_and_stay_in_range(family):
 
 def test_corruptions_change_images_and_repeat_themselves():
     x = torch.rand(4, 16, 16) * 2 - 1
-    for corrupt in CORRUPTIONS:
+    for corrupt in OF_IMAGES:
         assert corrupt(x).shape == x.shape
         assert torch.equal(corrupt(x), corrupt(x))
         assert not torch.equal(corrupt(x), x)

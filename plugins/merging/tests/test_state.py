@@ -23,7 +23,7 @@ def test_a_spoilt_expert_is_named_with_its_tensor(draw, spoil, message):
     base, experts = draw(2)
     spoil(experts[1])
     with pytest.raises(WeightsError, match=message):
-        validate(base, experts, ["a.safetensors", "b.safetensors"])
+        validate(base, experts, ["base.safetensors", "a.safetensors", "b.safetensors"])
 
 
 def test_one_expert_and_the_base_itself_are_refused(draw):
@@ -33,6 +33,8 @@ def test_one_expert_and_the_base_itself_are_refused(draw):
         validate(base, experts[:1])
     with pytest.raises(WeightsError, match="expert 1: equals the base"):
         validate(base, [experts[0], base])
+    with pytest.raises(WeightsError, match=r"the base: 'a\.bias' holds NaN"):
+        validate(base | {"a.bias": torch.full((12,), torch.nan)}, experts)
 
 
 def test_integer_buffers_stay_the_base_s():

@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator
 
-from bench_pde import solver_manifest
+from bench_pde import denoiser_manifest, field_manifest, flow_manifest, solver_manifest
+from bench_pde.denoiser_family import DENOISER
 from bench_pde.family import NEURAL_OPERATOR
+from bench_pde.field_family import NEURAL_FIELD
+from bench_pde.flow_family import FLOW_SOLVER
 from bench_pde.solver_family import PDE_SOLVER
 from harness import Dataset, Method, Metric, Task, hookimpl
 
-__all__ = ["NEURAL_OPERATOR", "PDE_SOLVER"]
+__all__ = ["DENOISER", "FLOW_SOLVER", "NEURAL_FIELD", "NEURAL_OPERATOR", "PDE_SOLVER"]
 
 _ANY_GRID = frozenset({"1d", "2d", "any-grid"})
 _BUILT_FOR_ONE = frozenset({"1d", "2d"})
@@ -68,6 +71,9 @@ def bench_methods() -> Iterator[Method]:
         summary="a row of small U-Nets, each adding to what the one before has made",
     )
     yield from solver_manifest.methods()
+    yield from flow_manifest.methods()
+    yield from field_manifest.methods()
+    yield from denoiser_manifest.methods()
 
 
 _COSTS = ("parameters", "seconds_per_step", "peak_memory")
@@ -115,6 +121,9 @@ def bench_tasks() -> Iterator[Task]:
     yield _task("dam-break", "DamBreak", "2d", _PDEBENCH, "a round dam breaks in shallow water", rollout)
     yield _task("wave", "Wave", "2d", "", "waves of a clamped membrane", rollout)
     yield from solver_manifest.tasks()
+    yield from flow_manifest.tasks()
+    yield from field_manifest.tasks()
+    yield from denoiser_manifest.tasks()
 
 
 @hookimpl
@@ -127,6 +136,9 @@ def bench_metrics() -> Iterator[Metric]:
         "max_error": "largest error",
         "conserved_rmse": "error of the field's sum",
         "boundary_rmse": "error on the boundary",
+        "final_error": "relative L2 error at the last of the times that a solution has",
+        "energy_error": "relative error of a flow's energy at the end",
+        "peak_error": "relative error of the largest value at the last of the times",
         "fourier_low": "error of the wave numbers 0 to 3",
         "fourier_mid": "error of the wave numbers 4 to 11",
         "fourier_high": "error of the wave numbers from 12",
@@ -146,11 +158,13 @@ def bench_metrics() -> Iterator[Metric]:
     }
     for name, summary in baselines.items():
         yield Metric(name, f"bench_pde.metrics:{name}", better="lower", role="baseline", summary=summary)
+    yield from field_manifest.metrics()
+    yield from denoiser_manifest.metrics()
 
 
 @hookimpl
 def bench_datasets() -> Iterator[Dataset]:
-    """Contribute the data sets, all of which are generated."""
+    """Contribute the data sets: what is generated, and photographs."""
     functions = {
         "advection": "advection:advection",
         "burgers": "burgers:burgers",
@@ -166,3 +180,5 @@ def bench_datasets() -> Iterator[Dataset]:
     }
     for name, function in functions.items():
         yield Dataset(name, f"bench_pde.equations.{function}")
+    yield from field_manifest.datasets()
+    yield from denoiser_manifest.datasets()

@@ -83,6 +83,28 @@ def fourier_spectrum(error: Tensor) -> Tensor:
     return rings.sqrt()
 
 
+def final_error(prediction: Tensor, target: Tensor) -> float:
+    """Relative L2 error at the last index of the last axis of the grid, which is time."""
+    return relative_l2(prediction[..., -1, :], target[..., -1, :])
+
+
+def peak_error(prediction: Tensor, target: Tensor) -> float:
+    """|max prediction / max target - 1| at the last index of the last axis of the grid, which is time; mean over n.
+
+    What a diffusive scheme takes off a bump. Between grid points the maximum of either may be larger.
+    """
+    highest, true = (tensor[..., -1, :].double().flatten(1).amax(1) for tensor in (prediction, target))
+    return float((highest / true - 1).abs().mean())
+
+
+def energy_error(prediction: Tensor, target: Tensor) -> float:
+    """|energy of the prediction / that of the target - 1| at the last frame, the energy of a velocity (…, channels)
+    being the sum of its squares; mean over n.
+    """
+    energy, true = (tensor[:, -1].double().flatten(1).square().sum(1) for tensor in (prediction, target))
+    return float((energy / true - 1).abs().mean())
+
+
 def correlation_time(prediction: Tensor, target: Tensor) -> float:
     """Frames until the correlation with the target over the grid first falls below 0.8; mean over samples and channels.
 

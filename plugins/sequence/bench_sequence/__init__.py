@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from bench_sequence import task_list
+from bench_sequence import forecaster_manifest, task_list
 from bench_sequence.family import SEQUENCE_MIXER
+from bench_sequence.forecaster_family import FORECASTER
 from bench_sequence.hyperparameters import RECIPE, presets, space
 from harness import Anchors, Dataset, Method, Metric, Task, hookimpl
 
-__all__ = ["SEQUENCE_MIXER"]
+__all__ = ["FORECASTER", "SEQUENCE_MIXER"]
 
 _RECURRENT = frozenset({"causal", "bidirectional", "stepwise", "any-length"})
 _LINEAR_RECURRENT = _RECURRENT | {"linear"}
@@ -21,9 +22,10 @@ _CONVOLUTION = frozenset({"causal", "bidirectional", "any-length", "linear"})
 
 @hookimpl
 def bench_methods() -> Iterator[Method]:
-    """Contribute the mixers, one file each, with what is known of their hyper-parameters."""
+    """Contribute the mixers, one file each, with what is known of their hyper-parameters, and the forecasters."""
     for method in _methods():
         yield replace(method, presets=presets(method.name), space=space(method.name))
+    yield from forecaster_manifest.methods()
 
 
 def _methods() -> Iterator[Method]:
@@ -312,6 +314,7 @@ def bench_tasks() -> Iterator[Task]:
         summary="how time and memory grow with the length",
     )
     yield from task_list.tasks()
+    yield from forecaster_manifest.tasks()
 
 
 @hookimpl

@@ -1,14 +1,14 @@
 """Published hyper-parameters of the mixers, as presets, and what of them may be tuned. Imports no torch.
 
 What of a configuration this plugin does differently, whatever the preset: Δ trains at most at a learning rate of 1e-3,
-as A and B do, where the S4 configurations for ListOps, Text and Retrieval give it the model's; a block ends in a gate,
-where the ablations of the S4D paper have a linear layer; schedules are a linear warm-up and a cosine, where LSSL's drop
-by steps. A preset holds what its source tells; all else is the task's.
+as A and B do, where the S4 configurations for ListOps, Text and Retrieval and the S5 ones for Text and Retrieval give
+it the model's, and other S5 ones have ceilings from 6e-4 to 2e-3, or let some of B decay; a block ends in a gate, where
+the ablations of the S4D paper have a linear layer and S5 half a gate; schedules are a linear warm-up and a cosine,
+where LSSL's drop by steps and Mamba's is constant. A preset holds what its source tells; all else is the task's.
 """
 
-from collections.abc import Mapping
 from dataclasses import replace
-from types import MappingProxyType
+from typing import Any
 
 from harness import JSON, Choice, LogUniform, Preset, Space, Uniform
 
@@ -30,7 +30,9 @@ RECIPE = frozenset(
 )
 
 _S4 = "authors' configuration, github.com/state-spaces/s4"
-_S5 = "authors' configuration, github.com/lindermanlab/S5; without its learning rates"
+_S5 = "authors' scripts, github.com/lindermanlab/S5, bin/run_experiments"
+_PTD = "arXiv:2310.01698, which keeps the S4 configurations, with a state size of 64"
+_SAFARI = "authors' configuration, github.com/HazyResearch/safari"
 _LSSL = "authors' configuration, github.com/state-spaces/s4; layers, channels and state size as arXiv:2110.13985"
 
 
@@ -64,17 +66,36 @@ def _s4_lra(
     return Preset(f"lra-{task}", _S4, params, {**model, "tie_dropout": dropout > 0, **training})
 
 
-def _s5_lra(
+def _ptd_lra(*sizes: Any, **others: Any) -> Preset:
+    """Return the S4 configuration for a task of the Long Range Arena as S4-PTD takes it over."""
+    return replace(_s4_lra(*sizes, **others), source=_PTD)
+
+
+def _s5_task(
     task: str,
-    blocks: int,
-    width: int,
-    state: int,
-    params: Mapping[str, JSON] = MappingProxyType({}),
-    recipe: Mapping[str, JSON] = MappingProxyType({}),
+    sizes: tuple[int, int, int, int],
+    c_init: str,
+    training: tuple[int, int, float, float],
+    weight_decay: float,
+    dropout: float = 0.0,
+    **params: JSON,
 ) -> Preset:
-    """Return the blocks, width and state size of S5 for a task of the Long Range Arena, and what else is known."""
-    known = {"blocks": blocks, "d_state": state, **params}
-    return Preset(f"lra-{task}", _S5, known, {"d_model": width, **recipe})
+    """Return the S5 configuration for a task.
+
+    Args:
+        task: its name.
+        sizes: layers, width, blocks and state size.
+        c_init: how C starts.
+        training: steps (epochs times whole batches), batch size, learning rate, and the share of steps to warm up for.
+        weight_decay, dropout: of the model.
+        params: what else of the layer is not a default.
+    """
+    layers, width, blocks, state = sizes
+    steps, batch_size, lr, warmup = training
+    recipe: dict[str, JSON] = {"d_model": width, "layers": layers, "norm": "batch", "prenorm": True}
+    recipe |= {"dropout": dropout, "tie_dropout": dropout > 0}
+    recipe |= {"steps": steps, "batch_size": batch_size, "lr": lr, "warmup": warmup, "weight_decay": weight_decay}
+    return Preset(task, _S5, {"blocks": blocks, "d_state": state, "c_init": c_init, **params}, recipe)
 
 
 def _ablation(task: str, **recipe: JSON) -> Preset:
@@ -112,6 +133,22 @@ _ABLATIONS = (
     _ablation("speech-commands", norm="batch", prenorm=True, lr=0.004, batch_size=32, steps=50_000),
 )
 
+_RECALL = Preset(
+    "induction-heads", _SAFARI, {}, {"d_model": 32, "layers": 2, "lr": 5e-4, "weight_decay": 0.1, "batch_size": 32}
+)
+_REGRESSION = Preset(
+    "in-context-regression",
+    "authors' configuration, github.com/dtsip/in-context-learning; without its curriculum",
+    {"heads": 8},
+    {"d_model": 256, "layers": 12, "lr": 1e-4, "batch_size": 64, "steps": 500_001},
+)
+_SELECTIVE_COPYING = Preset(
+    "selective-copying",
+    "arXiv:2312.00752, appendix on synthetic tasks",
+    {},
+    {"d_model": 64, "layers": 2, "lr": 1e-4, "batch_size": 64, "steps": 400_000},
+)
+
 _PRESETS = {
     "s4": (
         _s4_lra("listops", 120_000, 32, 0.01, state=4, prenorm=False),
@@ -121,21 +158,58 @@ _PRESETS = {
         _s4_lra("pathfinder", 500_000, 64, 0.004, n_ssm=None),
         _s4_lra("path-x", 500_000, 16, 0.001, n_ssm=None, dt_min=1e-4),
         *_ABLATIONS,
+        Preset(
+            "forecasting",
+            f"{_S4}, configs/experiment/forecasting",
+            {"d_state": 64, "n_ssm": 1},
+            {"d_model": 128, "layers": 2, "dropout": 0.25, "tie_dropout": True, "lr": 0.01, "batch_size": 50},
+        ),
     ),
-    "s4d": _ABLATIONS,
+    "s4d": (*_ABLATIONS, _RECALL),
+    "s4-ptd": (
+        _ptd_lra("listops", 120_000, 32, 0.01, prenorm=False),
+        _ptd_lra("text", 50_000, 16, 0.01),
+        _ptd_lra("retrieval", 50_000, 64, 0.01),
+        _ptd_lra("image", 180_000, 50, 0.01, width=512, prenorm=False, dropout=0.1),
+        _ptd_lra("pathfinder", 500_000, 64, 0.004, n_ssm=None),
+        _ptd_lra("path-x", 500_000, 16, 0.001, n_ssm=None, dt_min=1e-4),
+    ),
     "s5": (
-        _s5_lra("listops", 8, 128, 16, recipe={"layers": 8}),
-        _s5_lra("text", 12, 256, 192),
-        _s5_lra("retrieval", 16, 128, 256),
-        _s5_lra("image", 3, 512, 384, {"clip_eigs": True}, {"dropout": 0.1, "weight_decay": 0.07, "batch_size": 50}),
-        _s5_lra("pathfinder", 8, 192, 256),
-        _s5_lra("path-x", 16, 128, 256, params={"dt_min": 1e-4}),
+        _s5_task("lra-listops", (8, 128, 8, 16), "lecun-normal", (76_800, 50, 0.003, 0.025), 0.04),
+        _s5_task("lra-text", (6, 256, 12, 192), "lecun-normal", (17_500, 50, 0.004, 0.0), 0.07, 0.1),
+        _s5_task("lra-retrieval", (6, 128, 16, 256), "truncated-normal", (91_920, 32, 0.002, 0.05), 0.05),
+        _s5_task(
+            "lra-image", (6, 512, 3, 384), "lecun-normal", (225_000, 50, 0.0045, 1 / 250), 0.07, 0.1, clip_eigs=True
+        ),
+        _s5_task("lra-pathfinder", (6, 192, 8, 256), "truncated-normal", (500_000, 64, 0.0045, 0.005), 0.03, 0.05),
+        _s5_task("lra-path-x", (6, 128, 16, 256), "complex-normal", (375_000, 32, 0.0018, 1 / 75), 0.06, dt_min=1e-4),
+        _s5_task("speech-commands", (6, 96, 16, 128), "lecun-normal", (212_080, 16, 0.008, 0.025), 0.04, 0.1),
     ),
     "lssl": (
         _lssl("smnist", 0.004, 0.2, 50, (6, 128, 128, 1)),
         _lssl("pmnist", 0.001, 0.2, 50, (6, 128, 128, 1)),
+        _lssl("scifar", 0.02, 0.3, 50, (4, 256, 256, 4)),
         _lssl("speech-commands", 0.01, 0.2, 16, (4, 256, 128, 2)),
     ),
+    "spacetime": (
+        Preset(
+            "forecasting",
+            "authors' configuration, github.com/HazyResearch/spacetime; its encoder",
+            {"kernel_dim": 64},
+            {"d_model": 128, "layers": 2, "dropout": 0.25, "lr": 1e-3, "weight_decay": 1e-4, "batch_size": 50},
+        ),
+    ),
+    "transformer": (_RECALL, _REGRESSION),
+    "hyena": (
+        Preset(
+            "associative-recall",
+            _SAFARI,
+            {"order": 2, "width": 64, "bands": 2, "frequency": 10.0},
+            {"d_model": 64, "layers": 2, "lr": 5e-4, "weight_decay": 0.1},
+        ),
+    ),
+    "s6": (_SELECTIVE_COPYING,),
+    "mamba": (_SELECTIVE_COPYING,),
     "timesnet": (
         Preset(
             "forecasting",

@@ -1,8 +1,8 @@
 """SpaceTime's forecasting decoder, which feeds its own outputs back, and the network around it.
 
 Zhang, Saab, Poli, Dao, Goel and Ré (ICLR 2023, arXiv 2303.09489), section 3.2; sizes and details from the released
-code (github.com/HazyResearch/spacetime). The network takes the place of a whole model, not of a mixer in one: it is no
-method of the sequence-mixer family.
+code (github.com/HazyResearch/spacetime). The network takes the place of a whole model, not of a mixer in one: it is a
+forecaster.
 
     x = state after the lag:           ŷ_h = c (A + b k)^h x,  û_h = k (A + b k)^h x,   h = 0, 1, ... (closed loop)
     on the lag, for training:          y = K_c * u,  û = K_k * u,  K_k = k A^l b, which predicts the next input
@@ -134,6 +134,52 @@ class SpaceTimeNetwork(nn.Module):
         y, _ = self.decoder(z, horizon)
         on_lag, next_inputs = self.decoder.on_lag(z)
         return Forecast(self.output(y) + mean, self.output(on_lag) + mean, next_inputs, z)
+
+
+class SpaceTimeForecaster(SpaceTimeNetwork):
+    """The network as a forecaster; each series, of variance about one, goes through it alone, as the paper's only one.
+
+    In training it returns the forecast with the window, for the paper's loss. `calendar` is not used.
+
+    Args:
+        lookback: L, more than kernel_dim, since the loss on the lag begins there.
+        horizon: T.
+        series: how many there are.
+        d_model, kernel_dim, heads, dropout, normalise: as of `SpaceTimeNetwork`.
+
+    ValueError if lookback is too short or heads does not divide d_model.
+    """
+
+    def __init__(
+        self,
+        *,
+        lookback: int,
+        horizon: int,
+        series: int,
+        calendar: int,
+        d_model: int = 128,
+        kernel_dim: int = 64,
+        heads: int = 8,
+        dropout: float = 0.25,
+        normalise: Literal["a", "released"] = "released",
+    ) -> None:
+        super().__init__(d_model=d_model, kernel_dim=kernel_dim, heads=heads, dropout=dropout, normalise=normalise)
+        if lookback <= kernel_dim:
+            raise ValueError(f"lookback must be more than kernel_dim, got {lookback} and {kernel_dim}")
+        self.horizon, self.series, self.first = horizon, series, kernel_dim - 1
+
+    def forward(self, x: Tensor, calendar: Tensor) -> Tensor | tuple[Forecast, Tensor]:
+        """Map windows (B, L, C) to forecasts (B, T, C); in training, to a Forecast of B C windows, and these."""
+        alone = x.transpose(1, 2).reshape(-1, x.shape[1], 1)
+        forecast = super().forward(alone, self.horizon)
+        if self.training:
+            return forecast, alone
+        return forecast.horizon.unflatten(0, (-1, self.series)).squeeze(-1).transpose(1, 2)
+
+    def loss(self, output: tuple[Forecast, Tensor], target: Tensor) -> Tensor:
+        """Return `forecast_loss`, for targets (B, T, C)."""
+        forecast, lag = output
+        return forecast_loss(forecast, lag, target.transpose(1, 2).reshape(-1, self.horizon, 1), self.first)
 
 
 def forecast_loss(forecast: Forecast, lag: Tensor, target: Tensor, first: int) -> Tensor:

@@ -10,6 +10,7 @@ from harness import Anchors, Dataset, Metric, Task
 _COSTS = ("parameters", "seconds_per_step", "peak_memory")
 _CAUSAL = frozenset({"causal"})
 _BIDIRECTIONAL = frozenset({"bidirectional"})
+_RATE = frozenset({"bidirectional", "rate"})
 _TEN = Anchors(chance=0.1, reference=1.0, source="one of ten at random; no error")
 _TWO = Anchors(chance=0.5, reference=1.0, source="one of two at random; no error")
 
@@ -168,6 +169,26 @@ def _real_tasks() -> Iterator[Task]:
         anchors=_TEN,
         reference="Warden 2018, arXiv:1804.03209",
         summary="name a spoken word from a second of raw audio",
+    )
+    yield _task(
+        "spoken-digits-half-rate",
+        "speech:SpokenDigitsAtHalfRate",
+        "spoken-digits",
+        "accuracy",
+        _RATE,
+        anchors=_TEN,
+        reference="Romero et al. 2022, arXiv:2102.02611; Gu, Goel, Ré 2022, arXiv:2111.00396",
+        summary="spoken-digits, tested on every second sample by layers that are told the rate",
+    )
+    yield _task(
+        "speech-commands-half-rate",
+        "speech:SpeechCommandsAtHalfRate",
+        "speech-commands",
+        "accuracy",
+        _RATE,
+        anchors=_TEN,
+        reference="Romero et al. 2022, arXiv:2102.02611; Gu, Goel, Ré 2022, arXiv:2111.00396",
+        summary="speech-commands, tested on every second sample by layers that are told the rate",
     )
     series = ("etth1", "etth2", "ettm1", "ettm2", "exchange", "illness")
     yield _task(

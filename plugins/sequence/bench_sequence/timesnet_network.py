@@ -2,7 +2,7 @@
 
 Wu et al. 2023, arXiv:2210.02186, section 3 and appendix; details from the released code
 (github.com/thuml/Time-Series-Library, models/TimesNet.py). The network takes the place of a whole model, not of a
-mixer in one: it is no method of the sequence-mixer family.
+mixer in one: it is a forecaster.
 
     x̂ = (x - mean(x)) / std(x)                                   each window and series by itself
     h_0 = A dropout(conv(x̂) + E c + PE)                          conv over three rows, around the ends; A along time

@@ -12,6 +12,7 @@ from harness.source import parameters
 
 CATALOG = load_catalog()
 METHODS = [m for m in CATALOG.methods.values() if CATALOG.owners["methods", m.name].distribution == "bench-sequence"]
+METHODS = [method for method in METHODS if method.family.name == "sequence-mixer"]
 PRESETS = [(method, preset) for method in METHODS for preset in method.presets]
 
 
@@ -25,7 +26,8 @@ def test_preset_builds_its_method_and_fits_a_task(method, preset):
     assert preset.source
     module, _, attribute = method.target.partition(":")
     width = preset.recipe.get("d_model", 32)
-    layer = getattr(importlib.import_module(module), attribute)(d_model=width, l_max=64, causal=False, **preset.params)
+    causal = "bidirectional" not in method.traits
+    layer = getattr(importlib.import_module(module), attribute)(d_model=width, l_max=64, causal=causal, **preset.params)
     assert sum(parameter.numel() for parameter in layer.parameters())
 
 

@@ -24,7 +24,8 @@ OTHERS = """- {task: digits, params: {steps: 3, d_model: 8, layers: 1}}
   - {task: listops, params: {steps: 3, d_model: 8, layers: 1, train: 200}}
   - {task: delay, params: {steps: 3, d_model: 8, length: 64, lag: 16}}
 """
-TRAITS = {method.name: method.traits for method in bench_sequence.bench_methods()}
+MIXERS = [method for method in bench_sequence.bench_methods() if method.family is bench_sequence.SEQUENCE_MIXER]
+TRAITS = {method.name: method.traits for method in MIXERS}
 
 
 def run_suite(folder, methods, tasks):

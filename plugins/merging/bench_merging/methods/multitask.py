@@ -20,6 +20,7 @@ def multitask(
     """Return the base tuned on all tasks at once."""
     trunk = access.network.module(base)
     tasks = list(zip(access.examples, access.network.heads, strict=True))
-    tune(trunk, tasks, Tuning(lr=lr, steps=steps, warmup=min(50, steps // 8)), seed=int(torch.randint(2**31, ())))
+    tuning = Tuning(lr=lr, steps=steps, warmup=min(50, steps // 8))
+    tune(trunk, tasks, tuning, seed=int(torch.randint(2**31, ())), classify=access.network.classify)
     trained = trunk.state_dict()
     return assemble(base, lambda name: trained[name])

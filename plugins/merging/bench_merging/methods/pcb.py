@@ -7,22 +7,33 @@ One vector of D entries per expert, over all floating tensors; N(x) = (x - min x
     intra_i    exp(K N(a_i)^2)
     inter_i    "pairs": sum_j tanh(tau^_i tau^_j), j = i included;  "sum": tanh(tau_i sum_j tau^_j);
                "raw": tanh(tau_i sum_j tau_j);  "paper": sum_j softmax(N(tau_i tau_j)) over the D entries
-    s_i        N(max(b_i, t_i)) of b_i = intra_i inter_i and its (1 - keep) quantile t_i: 0 for the rest, 1 for the best
-    theta      theta_0 + scale * sum_i s_i tau~_i / max(sum_i s_i, 1e-12)
+    b_i        intra_i inter_i; with `mask` below 1, 0 but for this share of the entries, the largest by |tau_i|
+    t_i        the (1 - keep) quantile of b_i
+    s_i        "shifted": N(max(b_i, t_i)), 0 for the rest and 1 for the best; "masked": b_i where it is t_i or more,
+               else 0, and 0 for what is negative
+    theta      theta_0 + sum_i lambda_i s_i tau~_i / max(sum_i s_i, 1e-12)
 
-The released code (duguodong7/pcb-merging) has all of these but "paper": "pairs" in the evolutionary script, "sum" in
-the vision script, "raw" in the stand-alone file and for language. Where a vector has one value only, N is 0 (the
-released code divides zero by zero).
+The paper has "masked"; all released code (duguodong7/pcb-merging) has "shifted", the default. There "pairs" stands in
+the evolutionary script, "sum" in the vision script, which holds `mask` as a comment, and "raw" in the stand-alone file
+and for language; none has the "paper"'s. These are presets. All lambda_i are `scale`, but in `pcb-es`, which searches
+them as the evolutionary script does: from 1 in [0.8, 1.3], 100 candidates, by mean validation accuracy; with CMA-ES in
+place of the script's choice of a search. Where a vector has one value only, N is 0 (the released code divides zero by
+zero).
+
+Tensors are read one by one, K + 3 times or more, since thresholds are over all of them: held are two vectors of D
+entries and one tensor of every expert.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from torch import Tensor
 
 from bench_merging.access import Access
-from bench_merging.state import StateDict, assemble, floating, task_vectors
+from bench_merging.methods.search import cma_es
+from bench_merging.state import StateDict, assemble, floating, task_vectors, widened
 
 Inter = Literal["pairs", "sum", "raw", "paper"]
 
@@ -36,55 +47,155 @@ def pcb(
     scale: float = 1.0,
     clip: float = 0.01,
     inter: Literal["pairs", "sum", "raw", "paper"] = "pairs",
+    drop: Literal["shifted", "masked"] = "shifted",
+    mask: float = 1.0,
 ) -> dict[str, Tensor]:
     """Return the base with the balanced task vectors added.
 
     Raises:
-        ValueError: `keep` is not in (0, 1], or `clip` not in [0, 0.5).
+        ValueError: `keep` or `mask` is not in (0, 1], or `clip` not in [0, 0.5).
     """
-    if not 0 < keep <= 1 or not 0 <= clip < 0.5:
-        raise ValueError(f"keep must be in (0, 1] and clip in [0, 0.5), got {keep} and {clip}")
-    names = floating(base)
-    tau = torch.stack([torch.cat([task_vectors(n, base, [e]).flatten() for n in names]) for e in experts])
-    update = dict(zip(names, balanced(tau, keep, clip, inter).split([base[n].numel() for n in names]), strict=True))
-    return assemble(base, lambda name: base[name].float() + scale * update[name].view(base[name].shape))
+    rules = _Rules(keep, clip, inter, drop, mask)
+    competition = _Competition(base, experts, rules)
+    return assemble(base, lambda name: base[name].float() + scale * competition.shares(name).sum(0))
 
 
-def balanced(tau: Tensor, keep: float, clip: float, inter: Inter) -> Tensor:
-    """Return sum_i s_i tau~_i / sum_i s_i of task vectors (K, D), (D,)."""
-    count = len(tau)
-    magnitude = torch.stack([_clipped(row.abs(), clip) for row in tau])
-    normalised = _unit(magnitude)
-    signed = tau.sign() * normalised
-    top = torch.zeros_like(tau[0])
-    bottom = torch.zeros_like(tau[0])
-    sums = {"sum": signed, "raw": tau}.get(inter, tau).sum(0)
-    for i in range(count):
-        if inter == "pairs":
-            between = torch.stack([torch.tanh(signed[i] * other) for other in signed]).sum(0)
-        elif inter == "paper":
-            between = torch.stack([_unit(tau[i] * other).softmax(-1) for other in tau]).sum(0)
-        else:
-            between = torch.tanh(tau[i] * sums)
-        share = _share(torch.exp(count * normalised[i].square()) * between, keep)
-        top += share * tau[i].sign() * magnitude[i]
-        bottom += share
-    return top / bottom.clamp(min=1e-12)
+def pcb_es(
+    *,
+    base: StateDict,
+    experts: Sequence[StateDict],
+    access: Access,
+    keep: float = 0.05,
+    clip: float = 0.01,
+    inter: Literal["pairs", "sum", "raw", "paper"] = "pairs",
+    drop: Literal["shifted", "masked"] = "shifted",
+    mask: float = 1.0,
+    low: float = 0.8,
+    high: float = 1.3,
+    trials: int = 100,
+) -> dict[str, Tensor]:
+    """Return the merge with the best coefficients found; every trial costs one evaluation for each task.
+
+    Raises:
+        ValueError: a share is out of range as for `pcb`.
+    """
+    competition, origin = _Competition(base, experts, _Rules(keep, clip, inter, drop, mask)), widened(base)
+    shares = {name: competition.shares(name) for name in floating(base)}
+
+    def candidate(scales: Tensor) -> dict[str, Tensor]:
+        weights = scales.float()
+        return assemble(origin, lambda name: origin[name] + torch.einsum("k,k...->...", weights, shares[name]))
+
+    start = torch.ones(len(experts)).clamp(low, high)
+    best, _ = cma_es(
+        lambda point: access.mean_accuracy(candidate(point)),
+        start,
+        sigma=(high - low) / 6,
+        evaluations=trials,
+        low=low,
+        high=high,
+    )
+    found = candidate(best)
+    return assemble(base, lambda name: found[name])
 
 
-def _clipped(magnitude: Tensor, clip: float) -> Tensor:
-    size = len(magnitude)
-    ordered = magnitude.sort().values
-    return magnitude.clamp(float(ordered[int(size * clip)]), float(ordered[max(0, int(size * (1 - clip)) - 1)]))
+@dataclass(frozen=True)
+class _Rules:
+    keep: float
+    clip: float
+    inter: Inter
+    drop: Literal["shifted", "masked"]
+    mask: float
+
+    def __post_init__(self) -> None:
+        if not (0 < self.keep <= 1 and 0 < self.mask <= 1 and 0 <= self.clip < 0.5):
+            found = f"{self.keep}, {self.mask} and {self.clip}"
+            raise ValueError(f"keep and mask must be in (0, 1] and clip in [0, 0.5), got {found}")
 
 
-def _unit(x: Tensor) -> Tensor:
-    """Return x with its last axis mapped onto [0, 1]; 0 where that axis is constant."""
-    low, high = x.amin(-1, keepdim=True), x.amax(-1, keepdim=True)
-    return torch.where(high > low, (x - low) / (high - low), 0)
+class _Competition:
+    """The scores of all entries, tensor by tensor, with what is known of whole vectors."""
+
+    def __init__(self, base: StateDict, experts: Sequence[StateDict], rules: _Rules) -> None:
+        self.base, self.experts, self.rules, self.names = base, experts, rules, floating(base)
+        everyone = range(len(experts))
+        self.limits = [self._limits(i) for i in everyone]
+        self.pairs = {(i, j): self._pair(i, j) for i in everyone for j in everyone} if rules.inter == "paper" else {}
+        self.bounds = [self._bounds(i) for i in everyone]
+
+    def shares(self, name: str) -> Tensor:
+        """Return s_i tau~_i / max(sum_i s_i, 1e-12) of one tensor, (K, *shape)."""
+        tau = task_vectors(name, self.base, self.experts)
+        weights = torch.stack([self._weight(tau, i) for i in range(len(tau))])
+        weights /= weights.sum(0).clamp_(min=1e-12)
+        for weight, own, (low, high, _) in zip(weights, tau, self.limits, strict=True):
+            weight.mul_(own.abs().clamp_(low, high)).mul_(own.sign_())
+        return weights
+
+    def _limits(self, i: int) -> tuple[float, float, float]:
+        """Return the limits of |tau_i|, and the least of those that the mask lets through."""
+        every = torch.cat([task_vectors(n, self.base, [self.experts[i]]).abs_().flatten() for n in self.names]).numpy()
+        size, clip, mask = len(every), self.rules.clip, self.rules.mask
+        places = [int(size * clip), max(0, int(size * (1 - clip)) - 1), max(0, int(size * (1 - mask)) - 1)]
+        every.partition(sorted(set(places)))
+        low, high, least = (float(every[place]) for place in places)
+        return low, high, least if mask < 1 else 0.0
+
+    def _bounds(self, i: int) -> tuple[float, float]:
+        """Return the threshold t_i and the largest score of expert i."""
+        scores = torch.cat([self._score(task_vectors(n, self.base, self.experts), i).flatten() for n in self.names])
+        every = scores.numpy()
+        place = min(len(every) - 1, int(len(every) * (1 - self.rules.keep)))
+        top = float(every.max())
+        every.partition(place)
+        return float(every[place]), top
+
+    def _weight(self, tau: Tensor, i: int) -> Tensor:
+        """Return s_i of one tensor."""
+        score, (threshold, top) = self._score(tau, i), self.bounds[i]
+        if self.rules.drop == "masked":
+            return torch.where(score >= threshold, score, 0).clamp_(min=0)
+        if top == threshold:
+            return torch.zeros_like(score)
+        return score.clamp_(min=threshold).sub_(threshold).div_(top - threshold)
+
+    def _score(self, tau: Tensor, i: int) -> Tensor:
+        """Return b_i of one tensor, given the task vectors (K, *shape)."""
+        own = self._normalised(tau[i], i)
+        score = own.square().mul_(len(tau)).exp_() * self._between(tau, i, own)
+        least = self.limits[i][2]
+        return score.masked_fill_(tau[i].abs() < least, 0) if least else score
+
+    def _between(self, tau: Tensor, i: int, own: Tensor) -> Tensor:
+        """Return inter_i of one tensor."""
+        if self.rules.inter == "raw":
+            return torch.tanh(tau[i] * tau.sum(0))
+        total = torch.zeros_like(own)
+        if self.rules.inter == "paper":
+            for j in range(len(tau)):
+                low, high, divisor = self.pairs[i, j]
+                total += _unit(tau[i] * tau[j], low, high).exp_().div_(divisor)
+            return total
+        if self.rules.inter == "pairs":
+            for j in range(len(tau)):
+                total += own.mul(self._normalised(tau[j], j)).tanh_()
+            return total
+        for j in range(len(tau)):
+            total += self._normalised(tau[j], j)
+        return total.mul_(tau[i]).tanh_()
+
+    def _normalised(self, tau: Tensor, i: int) -> Tensor:
+        """Return tau^_i of one tensor."""
+        low, high, _ = self.limits[i]
+        return tau.sign() * _unit(tau.abs().clamp_(low, high), low, high)
+
+    def _pair(self, i: int, j: int) -> tuple[float, float, float]:
+        """Return the limits of tau_i tau_j, and the divisor of the softmax over all entries."""
+        products = [task_vectors(n, self.base, [self.experts[i], self.experts[j]]).prod(0) for n in self.names]
+        low, high = min(float(p.min()) for p in products), max(float(p.max()) for p in products)
+        return low, high, sum(float(_unit(p, low, high).exp_().sum(dtype=torch.float64)) for p in products)
 
 
-def _share(score: Tensor, keep: float) -> Tensor:
-    """Return N(max(b, t)): 0 for all but about the best `keep` of the entries."""
-    ordered = score.sort().values
-    return _unit(score.clamp(min=float(ordered[min(len(score) - 1, int(len(score) * (1 - keep)))])))
+def _unit(x: Tensor, low: float, high: float) -> Tensor:
+    """Return x with [low, high] mapped onto [0, 1]; 0 where these are equal. Changes x."""
+    return x.sub_(low).div_(high - low) if high > low else x.zero_()

@@ -1,14 +1,20 @@
-"""PLeaS at the size of one model: match units, then fit every layer by least squares; Nasery et al. 2025,
+"""PLeaS: match units, merge all or some of them, then fit every layer by least squares; Nasery et al. 2025,
 arXiv:2407.02447.
 
     P        permutation of expert B's units, by weight matching (`matching="weights"`) or by the correlation of
              activations (`"activations"`, the paper's default)
-    z, y     input and output of a layer of an original expert, on the inputs of both tasks
-    W, b     least squares of ||(z_A + P z_B)/2 W^T + b - (y_A + P y_B)/2||^2, for every layer on its own
-    ridge    1e-6 of the mean squared input, towards the average of the matched weights
+    z, y     input and output of a layer of an original expert, on the inputs of both tasks, in the layout of
+             `partial`: [(z_A + P z_B)/2 of merged units | z_A of its own | z_B of its own], y likewise
+    W, b     least squares of ||z W^T + b - y||^2, for every layer on its own; nothing leads from units of one
+             expert alone to those of the other
+    ridge    1e-6 of the mean squared input, towards the partly merged weights
 
-Layers are linear maps and convolutions; all else is averaged after matching. The paper's larger models, in which some
-units stay apart, have other shapes than the experts and are not here; nor is Adam in place of the closed form.
+Layers are linear maps and convolutions; all else is as merged. `budget` is the cost in multiples of one expert's, from
+1 (all units merged) to 2 (none): the matched units of least similarity stay apart. How many do in each group maximises
+the sum of the shares, for which the paper has weights that are gains in accuracy, measured group by group. The released
+code (SewoongLab/PLeaS-Merging) has Adam in place of the closed form; with all units apart it still merges one of each
+group and adds the experts' outputs up, where here they are averaged; and for layers of unequal width its mask has the
+wrong orientation.
 """
 
 from collections.abc import Sequence
@@ -20,9 +26,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from bench_merging.access import Access
-from bench_merging.methods.weight_matching import match, permuted
+from bench_merging.methods.partial import Layout, group_of, layout, least_alike, mapped, shares, widened
+from bench_merging.methods.weight_matching import match, permuted, similarities
 from bench_merging.methods.zipit import correlation, group_activations
 from bench_merging.network import Network
+from bench_merging.result import Reshaped
 from bench_merging.state import StateDict, assemble
 from harness import Skip
 
@@ -37,34 +45,64 @@ def pleas(
     access: Access,
     matching: Literal["activations", "weights", "none"] = "activations",
     examples: int = 256,
-) -> dict[str, Tensor]:
-    """Return the fitted merge of two experts.
+    budget: float = 1.0,
+) -> dict[str, Tensor] | Reshaped:
+    """Return the fitted merge of two experts; a wider model for a budget above 1.
 
     Raises:
-        Skip: there are not exactly two experts.
+        Skip: there are not exactly two experts, or the architecture has one width only and the budget is above 1.
+        ValueError: `budget` is not in [1, 2].
     """
     if len(experts) != 2:
         raise Skip(f"pleas merges two experts, and here are {len(experts)}")
+    if not 1 <= budget <= 2:
+        raise ValueError(f"budget must be in [1, 2], got {budget}")
     network = access.network
     x = torch.cat([inputs[torch.randperm(len(inputs))[:examples]] for inputs in access.inputs])
     a, b = ({name: tensor.double() for name, tensor in expert.items()} for expert in experts)
-    b = permuted(b, network.groups, _matched(network, a, b, x, matching))
-    mean = {name: (a[name] + b[name]) / 2 for name in a}
-    fitted = _fit(mean, records(network, a, x), records(network, b, x))
-    return assemble(base, lambda name: fitted.get(name, mean[name]).float())
+    found, alike = _matched(network, a, b, x, matching)
+    b = permuted(b, network.groups, found)
+    seen = records(network, a, x), records(network, b, x)
+    apart = _shares(network, seen[0], budget)
+    layouts = [layout(least_alike(values, share)) for values, share in zip(alike, apart, strict=True)]
+    start = widened(a, b, network.groups, layouts)
+    fitted = _fit(start, *seen, network, layouts)
+    merged = {name: fitted.get(name, tensor).float() for name, tensor in start.items()}
+    if not any(here.apart for here in layouts):
+        return assemble(base, merged.__getitem__)
+    network.features(merged, x[:1])  # raises where the architecture has one width only
+    kept = {name: tensor.clone() for name, tensor in base.items() if not tensor.is_floating_point()}
+    return Reshaped({name: merged[name].to(base[name].dtype) for name in merged if name not in kept} | kept)
 
 
-def _matched(network: Network, a: StateDict, b: StateDict, x: Tensor, matching: str) -> list[Tensor]:
+def _matched(
+    network: Network, a: StateDict, b: StateDict, x: Tensor, matching: str
+) -> tuple[list[Tensor], list[Tensor]]:
+    """Return the permutation of each group of B's units, and how alike those are that it brings together."""
     if matching == "weights":
-        return match(a, b, network.groups, 100)
+        found = match(a, b, network.groups, 100)
+        return found, similarities(a, b, network.groups, found)
     pairs = zip(*(group_activations(network, state, x, network.groups) for state in (a, b)), strict=True)
-    found = []
+    found, alike = [], []
     for one, other in pairs:
         size = one.shape[1]
         similarity = correlation(torch.cat([one, other], dim=1))[:size, size:]
         columns = linear_sum_assignment(similarity.numpy(), maximize=True)[1]
         found.append(torch.from_numpy(columns) if matching == "activations" else torch.arange(size))
-    return found
+        alike.append(similarity[torch.arange(size), found[-1]])
+    return found, alike
+
+
+def _shares(network: Network, seen: Records, budget: float) -> list[float]:
+    """Return the share of units that stay apart, for each group."""
+    if budget == 1:
+        return [0.0] * len(network.groups)
+    costs: dict[tuple[int | None, int | None], float] = {}
+    for name, (z, y) in seen.items():
+        ends = [group_of(network.groups, f"{name}.weight", incoming=incoming) for incoming in (False, True)]
+        key = tuple(None if end is None else end[0] for end in ends)
+        costs[key] = costs.get(key, 0.0) + z.numel() * y.shape[1]  # type: ignore[index, arg-type]
+    return shares(costs, len(network.groups), budget)
 
 
 def records(network: Network, state: StateDict, x: Tensor) -> Records:
@@ -86,19 +124,44 @@ def records(network: Network, state: StateDict, x: Tensor) -> Records:
     return {name: (z, y.double()) for name, (z, y) in found.items()}
 
 
-def _fit(mean: StateDict, a: Records, b: Records) -> dict[str, Tensor]:
+def _fit(start: StateDict, a: Records, b: Records, network: Network, layouts: Sequence[Layout]) -> dict[str, Tensor]:
     """Return the least-squares weights and biases of every layer, by the names of their tensors."""
     fitted = {}
     for name in a:
-        z, y = ((one + other) / 2 for one, other in zip(a[name], b[name], strict=True))
-        start = mean[f"{name}.weight"].flatten(1)
-        bias = mean.get(f"{name}.bias")
+        z, inputs = _laid_out(a[name][0], b[name][0], network, layouts, f"{name}.weight", incoming=False)
+        y, outputs = _laid_out(a[name][1], b[name][1], network, layouts, f"{name}.weight", incoming=True)
+        weight = start[f"{name}.weight"].flatten(1).clone()
+        bias = start.get(f"{name}.bias")
         if bias is not None:
-            z, start = torch.cat([z, torch.ones(len(z), 1).double()], 1), torch.cat([start, bias[:, None]], 1)
-        gram = z.T @ z / len(z)
-        ridge = RIDGE * gram.diag().mean() * torch.eye(len(gram)).double()
-        best = torch.linalg.solve(gram + ridge, z.T @ y / len(z) + ridge @ start.T).T
+            z, weight = torch.cat([z, torch.ones(len(z), 1).double()], 1), torch.cat([weight, bias[:, None]], 1)
+            inputs = torch.cat([inputs, torch.zeros(1).long()])
+        for owner in outputs.unique().tolist():
+            rows, columns = outputs == owner, (inputs == 0) | (inputs == owner) | (owner == 0)
+            chosen = rows[:, None] & columns
+            weight[chosen] = _solved(z[:, columns], y[:, rows], weight[rows][:, columns]).flatten()
         if bias is not None:
-            best, fitted[f"{name}.bias"] = best[:, :-1], best[:, -1]
-        fitted[f"{name}.weight"] = best.reshape(mean[f"{name}.weight"].shape)
+            weight, fitted[f"{name}.bias"] = weight[:, :-1], weight[:, -1]
+        fitted[f"{name}.weight"] = weight.reshape(start[f"{name}.weight"].shape)
     return fitted
+
+
+def _solved(z: Tensor, y: Tensor, start: Tensor) -> Tensor:
+    """Return the least-squares map of inputs (n, i) to outputs (n, o), (o, i)."""
+    gram = z.T @ z / len(z)
+    ridge = RIDGE * gram.diag().mean() * torch.eye(len(gram)).double()
+    return torch.linalg.solve(gram + ridge, z.T @ y / len(z) + ridge @ start.T).T
+
+
+def _laid_out(
+    a: Tensor, b: Tensor, network: Network, layouts: Sequence[Layout], tensor: str, *, incoming: bool
+) -> tuple[Tensor, Tensor]:
+    """Return both experts' rows in the new layout, and whose each column is: 0 for both, 1 for A, 2 for B."""
+    found = group_of(network.groups, tensor, incoming=incoming)
+    if found is None:
+        return (a + b) / 2, torch.zeros(a.shape[1], dtype=torch.long)
+    here = layouts[found[0]]
+    repeat = a.shape[1] // here.give[0].shape[1]
+    rows = sum(mapped(rows, 1, repeat, give) for rows, give in zip((a, b), here.give, strict=True))
+    owners = torch.tensor([0] * here.merged + [1] * here.apart + [2] * here.apart)
+    assert isinstance(rows, Tensor)
+    return rows, owners.repeat_interleave(repeat)

@@ -50,11 +50,13 @@ def regmean(
 
 
 def grams(network: Network, state: StateDict, x: Tensor) -> dict[str, Tensor]:
-    """Return X^T X / n, (in, in) float64, of every linear layer, by the name of its weight."""
+    """Return X^T X / n, (in, in) float64, of every linear layer, by the name of its weight, less the padding."""
     module, found = network.module(state), dict[str, Tensor]()
+    is_text = ~module.padding(x) if hasattr(module, "padding") else None  # type: ignore[operator]
 
     def record(name: str, inputs: Tensor) -> None:
-        rows = inputs.flatten(0, -2).double()
+        padded = is_text is not None and inputs.shape[:-1] == is_text.shape
+        rows = (inputs[is_text] if padded else inputs.flatten(0, -2)).double()
         found[name] = rows.T @ rows / len(rows)
 
     for name, layer in module.named_modules():

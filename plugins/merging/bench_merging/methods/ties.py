@@ -15,7 +15,6 @@ out of the D entries.
 from collections.abc import Sequence
 from typing import Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -62,7 +61,9 @@ def changed(base: StateDict, experts: Sequence[StateDict]) -> list[str]:
 def _threshold(names: Sequence[str], base: StateDict, expert: StateDict, keep: float) -> float:
     magnitudes = torch.cat([(expert[name].float() - base[name].float()).abs_().flatten() for name in names])
     place = max(1, len(magnitudes) - int(keep * len(magnitudes)))  # counted from 1
-    return float(np.partition(magnitudes.numpy(), place - 1)[place - 1])
+    every = magnitudes.numpy()
+    every.partition(place - 1)
+    return float(every[place - 1])
 
 
 def trimmed(name: str, base: StateDict, experts: Sequence[StateDict], thresholds: Sequence[float]) -> Tensor:

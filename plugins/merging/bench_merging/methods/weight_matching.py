@@ -84,6 +84,11 @@ def _similarity(a: StateDict, b: StateDict, groups: Groups, found: Permutations,
     return total
 
 
+def similarities(a: StateDict, b: StateDict, groups: Groups, found: Permutations) -> list[Tensor]:
+    """Return, for each group, the inner product of each unit of a with that of b which it is matched with, (n,)."""
+    return [_similarity(a, b, groups, found, g)[torch.arange(len(p)), p] for g, p in enumerate(found)]
+
+
 def rows(tensor: Tensor, axis: Axis) -> Tensor:
     """Return a tensor as one row for each unit of one of its axes, (n, rest)."""
     moved = tensor.movedim(axis.axis, 0)

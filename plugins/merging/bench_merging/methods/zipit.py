@@ -6,13 +6,15 @@ side, N n features, and are merged in pairs until n are left:
     c        correlation of two features over the inputs; a pair is the two with the largest c
     merge    i takes j in: its similarity to every other becomes the smaller of the two, times `alpha`
              (alpha <= 0: a merged feature is not merged again)
-    budget   at most beta * (features to remove) / N merges of two features of one and the same model, for each model;
-             where N > 2 leaves no pair that penalties and budgets allow, the largest c goes
+    budget   at most beta * (features to remove) / N merges of two features of one and the same model, for each model; i
+             stays its model's whatever it takes in. Where N > 2 leaves no pair that penalties and budgets allow, the
+             largest c goes
     U        (N n, n), 1 where a feature has gone into a merged one;  M = U^T with rows divided by their sums
     weights  W* = sum_m M_m W_m U_m, M on the axis that produces the units, U on that which consumes them; an axis
              without a group, as that of the output, is averaged
 
-Activations are those that the consuming layer sees, after nonlinearity and pooling.
+The released code (gstoica27/ZipIt) allows one such merge where the budget is 0 from the start; else this is its
+pairing. Activations are those that the consuming layer sees, after nonlinearity and pooling.
 """
 
 from collections.abc import Sequence
@@ -21,6 +23,7 @@ import torch
 from torch import Tensor
 
 from bench_merging.access import Access
+from bench_merging.methods.partial import mapped
 from bench_merging.methods.weight_matching import units
 from bench_merging.network import Axis, Groups, Network
 from bench_merging.state import StateDict, assemble
@@ -95,8 +98,6 @@ def pairing(similarity: Tensor, models: int, alpha: float, beta: float) -> Tenso
         _join(free, i, j, 1.0)
         if same >= 0:
             _spend(left, owner, same, budget, 1)
-        else:
-            owner[i] = -1  # of several models: no budget holds it back
     return (group[:, None] == group.unique()).double()
 
 
@@ -125,14 +126,7 @@ def zipped(name: str, experts: Sequence[StateDict], groups: Groups, zips: Sequen
         tensor = expert[name].double()
         for axis, u in axes:
             own = u.chunk(len(experts))[m]  # (n, n): a unit of this model -> the merged unit
-            tensor = _mapped(tensor, axis, (own / u.sum(0)).T if axis.incoming else own.T)
+            tensor = mapped(tensor, axis.axis, axis.repeat, (own / u.sum(0)).T if axis.incoming else own.T)
         total = tensor if total is None else total + tensor
     assert total is not None
     return total if any(axis.incoming for axis, _ in axes) else total / len(experts)
-
-
-def _mapped(tensor: Tensor, axis: Axis, matrix: Tensor) -> Tensor:
-    """Return a tensor whose units on one axis are the rows of `matrix` times what they were."""
-    moved = tensor.movedim(axis.axis, 0)
-    flat = moved.reshape(matrix.shape[1], -1)
-    return (matrix @ flat).reshape(matrix.shape[0] * axis.repeat, *moved.shape[1:]).movedim(0, axis.axis)

@@ -21,20 +21,24 @@ from bench_merging.adapters import Adapted
 from bench_merging.network import CNN, MLP
 from bench_merging.pools import images
 from bench_merging.pools.training import Split, Tuning, head_of_features, numpy_state, pretrain, tune
+from bench_merging.residual import Residual
 
 PER_CLASS = {"train": 150, "val": 30, "test": 100}
 NOISE_OF_DIGITS = 0.15
+BLOCKS = 3  # of a residual trunk
 TASKS = (*images.FAMILIES, "digits")
 HELD_OUT = ("glyph", "mosaic")  # families of the tasks that no model of the pool has seen a class of
 FIRST_HELD_OUT = 100  # the first of their ten classes
 
-Architecture = Literal["mlp", "cnn"]
+Architecture = Literal["mlp", "cnn", "residual"]
 
 
 def trunk_of(architecture: Architecture, width: int, features: int) -> nn.Module:
     """Return an untrained trunk for images of 16 x 16."""
     if architecture == "mlp":
         return MLP(images.SIDE**2, [width] * 3, features)
+    if architecture == "residual":
+        return Residual(images.SIDE**2, width, BLOCKS, features)
     return CNN(images.SIDE, [width // 8, width // 4], features)
 
 
@@ -49,14 +53,19 @@ def procedural_pool(
     optimiser: Literal["sgd", "adamw"] = "sgd",
     steps: int = 400,
     adapter_rank: int = 0,
+    targets: int = 0,
+    distractors: int = 0,
     control: Literal["none", "shuffled", "two-bases"] = "none",
     seed: int = 0,
 ) -> dict[str, np.ndarray]:
     """Return a pool, of K tasks with C classes each (names with k run over the tasks, with <name> over the tensors).
 
+    With `targets`, only the first so many tasks are part of the pool, and the experts of the others have none.
+    `distractors` are further experts without a task: tuned on the tasks in turn, with labels that are shuffled.
+
     Returns:
         base.<name>, expert.k.<name>: weights, float32; with an `adapter_rank`, those of low-rank
-            adapters, tuned with AdamW whatever `optimiser` is.
+            adapters, tuned with AdamW whatever `optimiser` is. Beyond the K tasks stand the experts that have none.
         frozen.<name>: only with adapters, the weights that they are on.
         head.k: frozen head, (d, C) float32.
         <split>.inputs.k, <split>.targets.k: images (n, 16, 16) float32 and labels (n,) int64 for train, val and test.
@@ -81,21 +90,49 @@ def procedural_pool(
             arrays |= numpy_state(frozen, "frozen")
         tuning = _tuning("adapters" if adapter_rank else optimiser, steps)
         for k, name in enumerate(TASKS[:tasks]):
-            splits = splits_of(name, seed)
-            base = bases[k % len(bases)]
-            head = head_of_features(base, splits["train"])
-            expert = copy.deepcopy(base)
-            tune(expert, [(splits["train"], head)], tuning, seed=seed * 100 + k)
-            if control == "shuffled":
-                shuffle(expert, base, seed * 100 + k)
-            arrays |= numpy_state(expert.state_dict(), f"expert.{k}") | {f"head.{k}": head.numpy()}
-            for split, part in splits.items():
-                arrays |= examples(split, k, part)
-        for j, family in enumerate(HELD_OUT):
-            splits = splits_of(family, seed, first=FIRST_HELD_OUT)
-            arrays |= {f"unseen.head.{j}": head_of_features(bases[0], splits["train"]).numpy()}
-            arrays |= examples("unseen", j, splits["test"])
+            has_task = k < (targets or tasks)
+            arrays |= _expert(bases[k % len(bases)], name, k, tuning, seed, control == "shuffled", has_task)
+        for k in range(tasks, tasks + distractors):
+            expert = _distractor(bases[0], TASKS[k % tasks], tuning, seed, k)
+            arrays |= numpy_state(expert.state_dict(), f"expert.{k}")
+        return arrays | _held_out(bases[0], seed)
+
+
+def _expert(
+    base: nn.Module, name: str, k: int, tuning: Tuning, seed: int, is_shuffled: bool, has_task: bool
+) -> dict[str, np.ndarray]:
+    """Return the weights of expert k, tuned on the task of this name, and its task unless it is to have none."""
+    splits = splits_of(name, seed)
+    head = head_of_features(base, splits["train"])
+    expert = copy.deepcopy(base)
+    tune(expert, [(splits["train"], head)], tuning, seed=seed * 100 + k)
+    if is_shuffled:
+        shuffle(expert, base, seed * 100 + k)
+    arrays = numpy_state(expert.state_dict(), f"expert.{k}")
+    if has_task:
+        arrays[f"head.{k}"] = head.numpy()
+        for split, part in splits.items():
+            arrays |= examples(split, k, part)
     return arrays
+
+
+def _held_out(base: nn.Module, seed: int) -> dict[str, np.ndarray]:
+    """Return the test data of tasks that have no expert, and their heads."""
+    arrays: dict[str, np.ndarray] = {}
+    for j, family in enumerate(HELD_OUT):
+        splits = splits_of(family, seed, first=FIRST_HELD_OUT)
+        arrays |= {f"unseen.head.{j}": head_of_features(base, splits["train"]).numpy()}
+        arrays |= examples("unseen", j, splits["test"])
+    return arrays
+
+
+def _distractor(base: nn.Module, task: str, tuning: Tuning, seed: int, k: int) -> nn.Module:
+    """Return the base tuned on a task's images with labels that tell nothing."""
+    split = splits_of(task, seed)["train"]
+    order = torch.randperm(len(split[1]), generator=torch.Generator().manual_seed(seed * 100 + k))
+    expert = copy.deepcopy(base)
+    tune(expert, [((split[0], split[1][order]), head_of_features(base, split))], tuning, seed=seed * 100 + k)
+    return expert
 
 
 def examples(split: str, k: int, part: Split) -> dict[str, np.ndarray]:

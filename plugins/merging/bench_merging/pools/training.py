@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from bench_merging.network import cosine_logits
+from bench_merging.network import Classify, cosine_logits
 
 SHOTS = 5
 Split = tuple[Tensor, Tensor]  # inputs, labels
@@ -55,7 +55,14 @@ def head_of_features(features: Callable[[Tensor], Tensor], split: Split) -> Tens
     return functional.normalize(torch.stack(shots)).T.contiguous()
 
 
-def tune(trunk: nn.Module, tasks: Sequence[tuple[Split, Tensor]], tuning: Tuning, *, seed: int) -> None:
+def tune(
+    trunk: nn.Module,
+    tasks: Sequence[tuple[Split, Tensor]],
+    tuning: Tuning,
+    *,
+    seed: int,
+    classify: Classify = cosine_logits,
+) -> None:
     """Tune a trunk with frozen heads on one task, or on several at once with a batch of each in every step."""
     generator = torch.Generator().manual_seed(seed)
     streams = [_Stream(len(labels), tuning.batch_size, generator) for (_, labels), _ in tasks]
@@ -64,7 +71,7 @@ def tune(trunk: nn.Module, tasks: Sequence[tuple[Split, Tensor]], tuning: Tuning
         losses = []
         for ((inputs, labels), head), stream in zip(tasks, streams, strict=True):
             index = next(stream)
-            losses.append(functional.cross_entropy(cosine_logits(trunk(inputs[index]), head), labels[index]))
+            losses.append(functional.cross_entropy(classify(trunk(inputs[index]), head), labels[index]))
         return torch.stack(losses).mean()
 
     optimiser: torch.optim.Optimizer

@@ -1,4 +1,4 @@
-"""Equations of first order: advection of a fast wave, and a blob of two colours that a vortex mixes."""
+"""Equations of first order: a fast wave and a bump that move along, and two colours that a vortex mixes."""
 
 from collections.abc import Mapping
 
@@ -28,6 +28,37 @@ def advection(*, speed: float = 200.0) -> Problem:
         return u["t"] + speed * u["x"]
 
     return Problem("xt", box, ("t", "x"), residual, (Condition(1, 0, exact), Condition(0, 0, exact)), exact)
+
+
+def moving_bump(*, speed: float = 0.25, width: float = 0.1, duration: float = 3.0) -> Problem:
+    """Return u_t + speed u_x = 0 on [-2, 2] × [0, duration] with u = exp(-(x + 1.5 - speed t)² / (2 width²)).
+
+    u is given at the beginning and is 0 at both ends. From Chen et al. 2023 (INSR, arXiv:2210.00124), there until time
+    12, with speed 1/4 and width 0.1.
+
+    Raises:
+        ValueError: a parameter is not positive, or the bump is within five widths of an end, where it is not 0.
+    """
+    if min(speed, width, duration) <= 0:
+        raise ValueError(f"speed, width and duration must be positive, got {speed:g}, {width:g} and {duration:g}")
+    if 5 * width > 0.5 + 1e-9 or speed * duration > 3.5 - 5 * width + 1e-9:
+        raise ValueError(
+            f"a bump of width {width:g} at speed {speed:g} reaches an end by time {duration:g}; width is at most 0.1, "
+            f"and speed × duration at most {3.5 - 5 * width:g}"
+        )
+
+    def exact(points: Tensor) -> Tensor:
+        x, t = points.T
+        return torch.exp(-((x + 1.5 - speed * t) ** 2) / (2 * width**2))
+
+    def residual(points: Tensor, u: Mapping[str, Tensor]) -> Tensor:
+        return u["t"] + speed * u["x"]
+
+    def zero(points: Tensor) -> Tensor:
+        return torch.zeros_like(points[:, 0])
+
+    conditions = (Condition(1, 0, exact), *everywhere(zero, (0,)))
+    return Problem("xt", ((-2.0, 2.0), (0.0, duration)), ("t", "x"), residual, conditions, exact)
 
 
 def flow_mixing(*, duration: float = 4.0) -> Problem:

@@ -1,12 +1,9 @@
 """The problems as tasks: the method solves one, and its solution is compared with the true one on a grid."""
 
-import math
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -14,11 +11,11 @@ from bench_pde.problems.diffusing import allen_cahn_in_time, nonlinear_diffusion
 from bench_pde.problems.helmholtz import helmholtz
 from bench_pde.problems.klein_gordon import klein_gordon
 from bench_pde.problems.poisson import allen_cahn, poisson
-from bench_pde.problems.problem import Budget, Problem
-from bench_pde.problems.transport import advection, flow_mixing
+from bench_pde.problems.problem import Problem
+from bench_pde.problems.transport import advection, flow_mixing, moving_bump
 from bench_pde.solvers.field import Field
+from bench_pde.tasks.spending import Spending
 from harness import Build, Context, Outputs
-from harness.measure import PeakMemory, parameter_count
 
 
 @dataclass(frozen=True)
@@ -45,25 +42,12 @@ class Solving:
         """Build the method, which solves the problem, and score the solution.
 
         Raises:
-            ValueError: the device is not the CPU, where all problems and methods are.
+            ValueError: the device is not the CPU.
         """
-        if context.device != "cpu":
-            raise ValueError(f"solvers work on the CPU only: set `hardware: {{device: cpu}}`, not {context.device}")
-        memory, problem = PeakMemory(context.device), self.problem()
-        clock = [time.perf_counter()]
-
-        def report(step: int, loss: float) -> None:
-            if not math.isfinite(loss):
-                raise ArithmeticError(f"the loss is {loss} at step {step}")
-            clock.append(time.perf_counter())
-            context.report(step, self.steps, loss=loss)
-
-        generator = torch.Generator().manual_seed(context.seeds.order)
+        spending, problem = Spending(context, self.steps, self.points, self.face_points), self.problem()
         torch.manual_seed(context.seeds.method)
-        field = build(problem=problem, budget=Budget(self.steps, self.points, self.face_points, generator, report))
-        costs = {"parameters": parameter_count(field), "seconds_per_step": float(np.median(np.diff(clock)))}
-        if (peak := memory.mib) is not None:
-            costs["peak_memory"] = peak
+        field = build(problem=problem, budget=spending.budget)
+        costs = spending.costs(field)
         sizes = (self.scored[len(problem.axes) - 1],) * len(problem.axes)
         truth, predicted = problem.truth(sizes), _values(field, problem.grid(sizes)).reshape(sizes)
         yield Outputs(split="test", step=self.steps, prediction=_sample(predicted), target=_sample(truth))
@@ -102,6 +86,20 @@ class SolveAdvection(Solving):
 
     def problem(self) -> Problem:
         return advection(speed=self.speed)
+
+
+@dataclass(frozen=True)
+class SolveMovingBump(Solving):
+    """See `bench_pde.problems.transport`."""
+
+    speed: float = 0.25
+    width: float = 0.1
+    duration: float = 3.0
+
+    scored = (1001, 201, 33)
+
+    def problem(self) -> Problem:
+        return moving_bump(speed=self.speed, width=self.width, duration=self.duration)
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,16 @@ features    visual_projection(post_layernorm(class token)), (n, d)
 """
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
+from bench_merging.architectures.blocks import Pixels, attend
 from bench_merging.network import Groups
+
+MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)  # of CLIP's training images
 
 
 class _Attention(nn.Module):
@@ -23,11 +26,7 @@ class _Attention(nn.Module):
         self.q_proj, self.out_proj = nn.Linear(width, width), nn.Linear(width, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        parts = (
-            layer(x).unflatten(-1, (self.heads, -1)).transpose(1, 2)
-            for layer in (self.q_proj, self.k_proj, self.v_proj)
-        )
-        return self.out_proj(functional.scaled_dot_product_attention(*parts).transpose(1, 2).flatten(2))
+        return self.out_proj(attend(self.q_proj(x), self.k_proj(x), self.v_proj(x), self.heads))
 
 
 class _MLP(nn.Module):
@@ -86,14 +85,16 @@ class CLIPVision(nn.Module):
 
     Args:
         config: what `config.json` says of the vision tower (under `vision_config`, where there is one).
+        preprocessor: what `preprocessor_config.json` says.
 
     Raises:
         KeyError: a size is missing.
         ValueError: the activation is not quick_gelu.
     """
 
-    def __init__(self, config: Mapping[str, Any]) -> None:
+    def __init__(self, config: Mapping[str, Any], preprocessor: Mapping[str, Any] = MappingProxyType({})) -> None:
         super().__init__()
+        self.pixels = Pixels(preprocessor, MEAN, STD)
         tower = config.get("vision_config", config)
         if tower.get("hidden_act", "quick_gelu") != "quick_gelu":
             raise ValueError(f"the activation {tower['hidden_act']} is not that of CLIP's vision tower, quick_gelu")
@@ -110,7 +111,7 @@ class CLIPVision(nn.Module):
         self.visual_projection = nn.Linear(width, config.get("projection_dim", tower.get("projection_dim")), bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.visual_projection(self.vision_model(x))
+        return self.visual_projection(self.vision_model(self.pixels(x)))
 
     def groups(self) -> Groups:
         return []  # its residual stream and heads are no permutation groups of `network.Axis`

@@ -1,0 +1,1 @@
+"""Learned denoisers, one method per file, and what they are judged by."""

@@ -1,0 +1,45 @@
+"""What bench-pde contributes to the family of flow solvers, by name. Imports no torch."""
+
+from collections.abc import Iterator
+
+from bench_pde.flow_family import FLOW_SOLVER
+from harness import Method, Preset, Task
+
+_INSR = "Chen et al. 2023, arXiv:2210.00124"
+
+
+def methods() -> Iterator[Method]:
+    """Yield the solvers, one file each."""
+    yield Method(
+        "insr-flow",
+        FLOW_SOLVER,
+        "bench_pde.solvers.insr_flow:insr_flow",
+        reference=_INSR,
+        presets=(
+            Preset(
+                "taylor-green",
+                source="the authors' scripts/fluid2Dtlgn.sh: 100 times of three parts, each of 20,000 gradients",
+                params={"lr": 1e-4, "fit_lr": 1e-4, "schedule": "plateau"},
+            ),
+        ),
+        summary="implicit neural spatial representation of velocity and pressure, stepped by three minimisations",
+    )
+    yield Method(
+        "stable-fluids",
+        FLOW_SOLVER,
+        "bench_pde.solvers.stable_fluids:stable_fluids",
+        reference="Stam 1999, doi:10.1145/311535.311548",
+        summary="classical: semi-Lagrangian advection and projection on a staggered grid",
+    )
+
+
+def tasks() -> Iterator[Task]:
+    """Yield the flows."""
+    yield Task(
+        "solve-taylor-green",
+        FLOW_SOLVER,
+        "bench_pde.tasks.flowing:SolveTaylorGreen",
+        metrics=("relative_l2", "energy_error", "max_error", "parameters", "seconds_per_step", "peak_memory"),
+        reference=_INSR,
+        summary="four vortices that turn for ever",
+    )
