@@ -225,6 +225,8 @@ def exercise(build: Build, context: Context) -> Mapping[str, Callable[[], object
         return [network.logits(model, x, k) for k, (model, x) in enumerate(zip(models, world.inputs, strict=True))]
 
     return {"training": lambda: _merge(build, world), "inference": infer}
+
+
 def check_midpoint(build: Build) -> None:
     """The merge of two experts is half-way between the first and a model that computes what the second does."""
     world = _world(2, torch.float32, _Trunk)

@@ -21,4 +21,5 @@ DENOISER = Family(
         }
     ),
     checks="bench_pde.denoiser_checks",
+    exercise="bench_pde.exercise:denoiser",
 )
