@@ -1,11 +1,12 @@
-"""How long a training step of S4, S4D and SGConv takes, as a ratio to the authors' pure-torch code on this machine.
+"""How long a training step of S4, S4D, SGConv and S5 takes, as a ratio to the authors' code on this machine.
 
-One causal layer, forward and backward, ours and theirs in turns; medians, their ratio, and the exponent e of time ~ L^e
-between the shortest and the longest length. The authors' code is not part of this repository: give where it has been
-checked out (github.com/state-spaces/s4, github.com/ctlllll/SGConv). It needs einops and scipy beside torch. S5's
-authors have JAX code alone, so that S5 is timed without a ratio, and with it our LRU, Mamba and the rest of `OURS`.
+One causal layer, forward and backward, ours and theirs in turns; medians, their ratio, and the exponent e of
+time ~ L^e between the shortest and the longest length. The authors' code is not part of this repository: give where it
+has been checked out (github.com/state-spaces/s4, github.com/ctlllll/SGConv, github.com/lindermanlab/S5). It needs
+einops, omegaconf, opt_einsum and scipy beside torch, and S5's, which is JAX code, jax and flax: it is compiled, and on
+a CPU kept to one core by `taskset -c 0` alone. Our LRU, Mamba and the rest of `OURS` are timed without a ratio.
 
-    .venv/bin/python benchmarks/ssm_speed.py --s4 ~/s4 --sgconv ~/SGConv [--lengths 256 1024 4096]
+    .venv/bin/python benchmarks/ssm_speed.py --s4 ~/s4 --sgconv ~/SGConv --s5 ~/S5 [--lengths 256 1024 4096]
 """
 
 import argparse
@@ -67,6 +68,33 @@ def step(model: nn.Module, x: Tensor) -> Step:
     return run
 
 
+def compiled_s5(folder: Path) -> Build:
+    """Return what builds a training step of the authors' S5 for a length, compiled."""
+    jax = importlib.import_module("jax")
+    jax.numpy.DeviceArray = jax.Array  # its name at the time
+    package = types.ModuleType("s5")  # without what its __init__ imports
+    package.__path__ = [str(folder / "s5")]
+    sys.modules["s5"] = package
+    module = importlib.import_module("s5.ssm")
+
+    def build(length: int) -> Step:
+        half = STATE // 2
+        zeros, ones = jax.numpy.zeros(half), jax.numpy.ones((half, STATE), complex)
+        sizes = {"H": CHANNELS, "P": half, "Lambda_re_init": zeros - 0.5, "Lambda_im_init": zeros + 1.0}
+        rest = {"V": ones.T, "Vinv": ones, "C_init": "trunc_standard_normal", "discretization": "zoh"}
+        layer = module.S5SSM(**sizes, **rest, dt_min=0.001, dt_max=0.1)
+        x = jax.random.normal(jax.random.PRNGKey(0), (BATCH, length, CHANNELS))
+        values = layer.init(jax.random.PRNGKey(1), x[0])
+
+        def loss(values: object, x: object) -> object:
+            return (jax.vmap(lambda one: layer.apply(values, one))(x) ** 2).mean()
+
+        gradient = jax.jit(jax.value_and_grad(loss))
+        return lambda: jax.block_until_ready(gradient(values, x))
+
+    return build
+
+
 def load(path: Path) -> types.ModuleType:
     """Import a file of the authors' by its path; what it imports for logging and debugging alone is made up."""
     for name, attribute in (("pytorch_lightning.utilities", "rank_zero_only"), ("IPython", "embed")):
@@ -106,7 +134,7 @@ OURS: dict[str, Build] = {
 }
 
 
-def authors(s4: Path | None, sgconv: Path | None) -> Iterator[tuple[str, Build]]:
+def authors(s4: Path | None, sgconv: Path | None, s5: Path | None) -> Iterator[tuple[str, Build]]:
     """Yield the authors' layers that are there."""
     if s4 is not None:
         module = load(s4 / "models" / "s4" / "s4.py")
@@ -118,17 +146,20 @@ def authors(s4: Path | None, sgconv: Path | None) -> Iterator[tuple[str, Build]]
             "SGConv",
             theirs(load(sgconv / "gconv_standalone.py").GConv, linear=True, transposed=False, kernel_dim=KERNEL),
         )
+    if s5 is not None:
+        yield "S5", compiled_s5(s5)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--s4", type=Path)
     parser.add_argument("--sgconv", type=Path)
+    parser.add_argument("--s5", type=Path)
     parser.add_argument("--lengths", type=int, nargs="+", default=[256, 1024, 4096])
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
-    others = dict(authors(arguments.s4, arguments.sgconv))
+    others = dict(authors(arguments.s4, arguments.sgconv, arguments.s5))
     for name, build in OURS.items():
         taken = []
         for length in arguments.lengths:

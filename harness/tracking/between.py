@@ -9,7 +9,7 @@ from harness.errors import BenchError, ResultsError
 from harness.tracking.commits import Commit, resolve
 from harness.tracking.comparing import Common, Comparison, Finding, Key, common, compare
 from harness.tracking.records import read_tree
-from harness.tracking.running import Tell
+from harness.tracking.running import Tell, warn_of_changes
 from harness.tracking.settings import Settings
 from harness.tracking.turns import in_turns
 
@@ -40,18 +40,19 @@ def between(
     pair = _one(settings, a), _one(settings, b)
     if pair[0] == pair[1]:
         raise BenchError(f"'{a}' and '{b}' are the same commit, {pair[0].hash[:8]}; name two")
-    names = [name if pair[i].hash.startswith(name) else f"{name} ({pair[i].hash[:8]})" for i, name in enumerate((a, b))]
+    names = _shown(a, pair[0]), _shown(b, pair[1])
     if not turns:
-        return compare(names[0], names[1], _stored(settings, pair, patterns, machine), margin)
+        return compare(*names, _stored(settings, pair, patterns, machine), margin)
     try:
         stored = _stored(settings, pair, patterns, machine)
     except ResultsError:
         stored = Common(())
+    warn_of_changes(settings, warn)
     settled = _settled(stored, margin)
     measured = in_turns(settings, pair, patterns, turns, settled, tell=tell, warn=warn)
     new = {one.key for one in measured.pairs}
     kept = [one for one in stored.pairs if one.key not in new]
-    return compare(names[0], names[1], replace(measured, pairs=(*measured.pairs, *kept)), margin)
+    return compare(*names, replace(measured, pairs=(*measured.pairs, *kept)), margin)
 
 
 def _one(settings: Settings, name: str) -> Commit:
@@ -59,6 +60,10 @@ def _one(settings: Settings, name: str) -> Commit:
     if len(found) != 1 or ".." in name:
         raise BenchError(f"'{name}' is a range of commits; name one")
     return found[0]
+
+
+def _shown(name: str, commit: Commit) -> str:
+    return commit.hash[:8] if commit.hash.startswith(name) else f"{name} ({commit.hash[:8]})"
 
 
 def _stored(settings: Settings, pair: tuple[Commit, Commit], patterns: Sequence[str], machine: str) -> Common:

@@ -28,6 +28,7 @@ from harness.tracking.records import Benchmark, Measured, Record, Series, Tree, 
 from harness.tracking.scores import Falling, Value, falling, values
 
 By = Literal["commit", "version", "date"]
+REPLACED = "were replaced, at the same point, by runs of newer code, libraries or parameters"
 MADE_HERE = ".bench-asv-export"  # a folder with this file in it may be written anew
 
 
@@ -91,7 +92,13 @@ def _placed(found: Results, timeline: Timeline, left_out: dict[str, int]) -> lis
             runs[point] |= state.runs
         else:
             left_out[reason] = left_out.get(reason, 0) + len(state.runs)
-    return [(point, value) for point, chosen in runs.items() for value in values(found.only(chosen), labels)]
+    placed = list[tuple[str, Value]]()
+    for point, chosen in runs.items():
+        there = found.only(chosen)
+        if replaced := len(chosen - set(there.all_runs["run"])):
+            left_out[REPLACED] = left_out.get(REPLACED, 0) + replaced
+        placed += [(point, value) for value in values(there, labels)]
+    return placed
 
 
 def _directions(found: Results) -> dict[str, Falling]:

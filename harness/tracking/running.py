@@ -61,7 +61,7 @@ def measure(
             re.compile(pattern)
         except re.error as error:
             raise BenchError(f"'{pattern}' is no regular expression: {error}") from None
-    _warn_of_changes(settings, warn)
+    warn_of_changes(settings, warn)
     outcome = Outcome(settings.results, len(found))
     with alone(settings.work):
         session = _Session(settings, [re.compile(pattern) for pattern in patterns], outcome, tell, warn)
@@ -162,7 +162,7 @@ def _time_left(start: float, done: int, total: int) -> str:
     return f"; about {show_duration(round(seconds))} left at this commit" if done < total else ""
 
 
-def _warn_of_changes(settings: Settings, warn: Tell) -> None:
+def warn_of_changes(settings: Settings, warn: Tell) -> None:
     changed = [settings.repository / path for path in commits.uncommitted(settings.repository)]
     changed = [path for path in changed if not any(map(path.is_relative_to, (settings.results, settings.page)))]
     benchmarks = [path for path in changed if path.is_relative_to(settings.benchmarks)]

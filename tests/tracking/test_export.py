@@ -186,6 +186,14 @@ def test_the_same_code_that_ran_at_a_clean_commit_too_stands_there(bench, stored
     assert record.series["s.t.accuracy-error"].cells["'m'",].samples == pytest.approx((0.1, 0.2))
 
 
+def test_of_two_states_at_one_point_the_newer_counts_and_the_other_is_told(bench, stored, commits):
+    for state, value in (("1", 0.9), ("2", 0.8)):
+        stored(run(0, {"accuracy": value}, state=state), environment={"commit of m": commits[0]})
+    tree, said = exported(bench, by="commit")
+    assert [one.value for one in history(tree, "s.t.accuracy-error")] == pytest.approx([0.2])
+    assert list(said.left_out.values()) == [1]
+
+
 def test_devices_have_graphs_of_their_own(bench, stored):
     stored(run(0, {"accuracy": 0.9}), run(0, {"accuracy": 0.8}, device="cuda"))
     tree, _ = exported(bench)

@@ -2,20 +2,23 @@
 
 from collections.abc import Iterator
 
-from bench_pde import denoiser_manifest, field_manifest, flow_manifest, solver_manifest
+from bench_pde import denoiser_manifest, field_manifest, flow_manifest, linear_manifest, solver_manifest
 from bench_pde.denoiser_family import DENOISER
 from bench_pde.family import NEURAL_OPERATOR
 from bench_pde.field_family import NEURAL_FIELD
 from bench_pde.flow_family import FLOW_SOLVER
+from bench_pde.linear_family import LINEAR_SOLVER
 from bench_pde.solver_family import PDE_SOLVER
-from harness import Dataset, Method, Metric, Task, hookimpl
+from harness import Dataset, Method, Metric, Preset, Task, hookimpl
 
-__all__ = ["DENOISER", "FLOW_SOLVER", "NEURAL_FIELD", "NEURAL_OPERATOR", "PDE_SOLVER"]
+__all__ = ["DENOISER", "FLOW_SOLVER", "LINEAR_SOLVER", "NEURAL_FIELD", "NEURAL_OPERATOR", "PDE_SOLVER"]
 
 _ANY_GRID = frozenset({"1d", "2d", "any-grid"})
 _BUILT_FOR_ONE = frozenset({"1d", "2d"})
 
 _FNO_DATA = "Li et al. 2021, arXiv:2010.08895"
+_MT_DEEPONET = "Kumar et al. 2024, arXiv:2408.02198"
+_MT_DEEPONET_CODE = "varunsingh88/MT-DeepONet"
 _PDEBENCH = "Takamoto et al. 2022, arXiv:2210.07182"
 
 
@@ -70,7 +73,20 @@ def bench_methods() -> Iterator[Method]:
         traits=frozenset({"2d"}),
         summary="a row of small U-Nets, each adding to what the one before has made",
     )
+    yield Method(
+        "mt-deeponet",
+        NEURAL_OPERATOR,
+        "bench_pde.methods.mt_deeponet:MTDeepONet",
+        reference=_MT_DEEPONET,
+        traits=_BUILT_FOR_ONE,
+        presets=(
+            Preset("fisher", f"{_MT_DEEPONET_CODE}, Fisher/", {"network": "coefficients", "coefficients": 4}),
+            Preset("darcy", f"{_MT_DEEPONET_CODE}, Darcy/", {"network": "shapes"}),
+        ),
+        summary="a deep operator network for several tasks, told which one it has",
+    )
     yield from solver_manifest.methods()
+    yield from linear_manifest.methods()
     yield from flow_manifest.methods()
     yield from field_manifest.methods()
     yield from denoiser_manifest.methods()
@@ -95,7 +111,7 @@ def _task(name: str, target: str, dimensions: str, reference: str, summary: str,
     return Task(
         name,
         NEURAL_OPERATOR,
-        f"bench_pde.tasks.problems:{target}",
+        f"bench_pde.tasks.{target if ':' in target else f'problems:{target}'}",
         metrics=(*_ERRORS, *metrics, *_BASELINES, *_COSTS),
         datasets=(name,),
         reference=reference,
@@ -120,7 +136,13 @@ def bench_tasks() -> Iterator[Task]:
     yield _task("diffusion-reaction", "DiffusionReaction", "2d", _PDEBENCH, "patterns of two substances", rollout)
     yield _task("dam-break", "DamBreak", "2d", _PDEBENCH, "a round dam breaks in shallow water", rollout)
     yield _task("wave", "Wave", "2d", "", "waves of a clamped membrane", rollout)
+    for name, target, summary in (
+        ("fisher", "Fisher", "growth by several laws, told apart by coefficients"),
+        ("darcy-shapes", "DarcyShapes", "from media of several shapes to the pressure"),
+    ):
+        yield _task(name, f"several:{target}", "2d", _MT_DEEPONET, summary)
     yield from solver_manifest.tasks()
+    yield from linear_manifest.tasks()
     yield from flow_manifest.tasks()
     yield from field_manifest.tasks()
     yield from denoiser_manifest.tasks()
@@ -158,6 +180,7 @@ def bench_metrics() -> Iterator[Metric]:
     }
     for name, summary in baselines.items():
         yield Metric(name, f"bench_pde.metrics:{name}", better="lower", role="baseline", summary=summary)
+    yield from linear_manifest.metrics()
     yield from field_manifest.metrics()
     yield from denoiser_manifest.metrics()
 
@@ -177,8 +200,11 @@ def bench_datasets() -> Iterator[Dataset]:
         "diffusion-reaction": "diffusion_reaction:diffusion_reaction",
         "dam-break": "dam_break:dam_break",
         "wave": "wave:wave",
+        "fisher": "fisher:fisher",
+        "darcy-shapes": "darcy_shapes:darcy_shapes",
     }
     for name, function in functions.items():
         yield Dataset(name, f"bench_pde.equations.{function}")
+    yield from linear_manifest.datasets()
     yield from field_manifest.datasets()
     yield from denoiser_manifest.datasets()

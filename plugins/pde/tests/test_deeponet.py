@@ -34,6 +34,14 @@ def test_trunk_is_activated_after_its_last_layer(model):
     assert t.abs().max() <= 1
 
 
+def test_networks_of_two_dimensions_are_those_of_darcy_in_the_comparison():
+    model = DeepONet(in_channels=1, out_channels=1, grid=[29, 29], boundary="dirichlet")
+    trunk = [(layer.in_features, layer.out_features) for layer in model.trunk if isinstance(layer, torch.nn.Linear)]
+    assert trunk == [(2, 128), (128, 128), (128, 128), (128, 128)]
+    assert not any(isinstance(layer, torch.nn.Tanh) for layer in model.modules())
+    assert (model.trunk(torch.rand(50, 2)) >= 0).all()
+
+
 def test_output_is_linear_in_the_last_layer_of_the_branch(model):
     a = torch.randn(2, 16, 2, dtype=torch.float64)
     last, before = model.branch[-1], model(a) - model.bias

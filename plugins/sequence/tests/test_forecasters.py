@@ -1,18 +1,24 @@
 """Forecasters keep their family's contract, and their tasks show them the windows, calendars and losses they say."""
 
 import datetime
+import os
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
+from bench_sequence.datasets import sources
 from bench_sequence.dlinear import DLinear
 from bench_sequence.s4_network import S4Network
 from bench_sequence.spacetime_network import SpaceTimeForecaster, forecast_loss
 from bench_sequence.tasks.forecasting import Forecasting
 from bench_sequence.tasks.whole_models import SeriesForecasting, calendar, loss_of
+from harness import Dataset, data_upkeep
 from harness.testing import Bench, conformance_cases
+
+SHARED = Path(os.environ.get("BENCH_SHARED_DATA") or Path(__file__).parents[4] / "shared" / "data")
 
 
 @pytest.mark.parametrize("case", conformance_cases("forecaster"), ids=str)
@@ -116,3 +122,30 @@ def test_processes_are_forecast_by_networks(tmp_path):
     assert test["dlinear", "least_mse"] < 1e-8
     for method in ("spacetime-network", "s4-network", "dlinear"):
         assert test[method, "mse"] < 0.95  # a constant has 1
+
+
+SERIES = """\
+pack: 4
+tasks:
+  - {task: series-forecasting, params: {columns: last, lookback: 24, horizon: 12, steps: 4, evaluations: 1}}
+methods:
+  - {method: timesnet-network, params: {d_model: 4, d_ff: 4, kernels: 2, top_k: 1, layers: 1}}
+  - {method: spacetime-network, params: {d_model: 4, kernel_dim: 4, heads: 1}}
+"""
+
+
+def test_real_series_are_forecast_by_networks(tmp_path, monkeypatch):
+    if not (SHARED / "ett-hourly").exists():
+        pytest.skip(f"no copy of etth1 in {SHARED}; BENCH_SHARED_DATA may name the folder of copies")
+    monkeypatch.setenv("BENCH_DATA", str(tmp_path / "data"))
+    data_upkeep.bring(Dataset("etth1", "m:f", sources=sources.ETTH1), SHARED / "ett-hourly")
+    bench = Bench(tmp_path, [])
+    bench.write("series.yaml", SERIES)
+    done = bench("run", "series.yaml", "-j", "1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    table = pd.read_parquet(tmp_path / "results" / "series")
+    test = table[table["split"] == "test"].set_index(["method", "metric"])["value"]
+    for method in ("timesnet-network", "spacetime-network"):
+        assert 0 < test[method, "linear_mse"] < test[method, "repeated_mse"]
+        assert test[method, "mse"] > 0
+    assert table["data"].dropna().str.len().min() > 0  # the digest of what was read

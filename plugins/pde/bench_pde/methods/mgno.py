@@ -14,7 +14,8 @@ details from the released code (xlliu2017/MgNO, `MgNO_DC`).
 No lift, no coordinates: the first cycle has the inputs as f. The boundary is in the padding of all convolutions: zeros
 where the field is 0 on it, circular where it is periodic, reflected where it is open. The coarsest level should have 4
 to 8 points, or W does not reach across the domain. The released code also registers post-smoothing on the coarsest
-level, and never runs it; it is left out here. Sizes of the paper's Darcy networks: 4 layers, c = 24, six levels.
+level, and never runs it; it is left out here. Its T pads with zeros on periodic fields too, by which they do not move
+with their input; here T wraps around. Sizes of the paper's Darcy networks: 4 layers, c = 24, six levels.
 """
 
 from torch import Tensor, nn

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor, nn
 
 from bench_pde.baselines import RidgeRegression
 from bench_pde.metrics import relative_l2_loss
@@ -44,7 +45,7 @@ class Steady:
             grid=list(inputs.shape[1:-1]),
             boundary=self.boundary,
         )
-        model = Normalised(operator, Scale(inputs), Scale(targets))
+        model = self._model(operator, inputs, targets)
         recipe = Recipe(self.steps, self.batch_size, self.lr, self.weight_decay, self.warmup)
         yield from supervised(model, examples, relative_l2_loss, recipe, context, memory)
         test = examples["test"]
@@ -56,6 +57,10 @@ class Steady:
             linear=RidgeRegression(inputs, targets)(test.inputs[0]),
         )
 
-    def _data(self) -> dict[str, int | float]:
+    def _model(self, operator: nn.Module, inputs: Tensor, targets: Tensor) -> nn.Module:
+        """Return the operator between the scales of the training data, from (n, *grid, channels) to (n, 1, …)."""
+        return Normalised(operator, Scale(inputs), Scale(targets))
+
+    def _data(self) -> dict[str, int | float | str]:
         """Return the parameters of the data set: the fields of a subclass, which are not those of this class."""
         return {name: value for name, value in vars(self).items() if name not in Steady.__dataclass_fields__}

@@ -18,6 +18,9 @@ Kept from the generator: coordinates are rounded up after each step, candidates 
 contour's last mask is not taken into the final one, and every image is stretched to 0 .. 255. What differs: a segment
 at the finer resolution is drawn by distance to its axis where that is more than a pixel wide, and resampled in floating
 point. The files of the Arena are other draws.
+
+One core draws some 590 images of 32 pixels in a second, 16 of 128, and 8 of 64, where few pairs of 14 paddles find
+room: 200,000 take six minutes, three and a half hours, and seven hours.
 """
 
 from dataclasses import dataclass

@@ -1,0 +1,1 @@
+"""Sparse linear systems, and solvers of them, one file per method."""
