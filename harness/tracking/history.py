@@ -62,7 +62,7 @@ def read(results: Path, repository: Path) -> History:
     for content in sorted(files, key=lambda content: place.get(content["commit_hash"], -1)):
         if content["commit_hash"] in place:
             _collect(content, benchmarks, place[content["commit_hash"]], series)
-    return History(found, [series[key] for key in sorted(series)], strangers)
+    return History(found, [series[key] for key in sorted(series) if series[key].points], strangers)
 
 
 def results_files(results: Path) -> list[Path]:

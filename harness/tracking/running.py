@@ -124,7 +124,7 @@ class _Session:
             self._gap(f"{commit.hash[:8]} {name}: asv has measured nothing; see {log}")
             return
         path = self._path(commit)
-        tree.add(path, content | identity.names(self._machine), name)
+        tree.add(path, content | identity.names(self._machine), name, keys)
         lacking = [key for key in keys if key not in tree.measured(path, benchmark)]
         self._outcome.measured += len(keys) - len(lacking)
         if lacking:

@@ -11,7 +11,7 @@ import itertools
 import json
 import os
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -70,9 +70,10 @@ def measured(path: Path, benchmark: Benchmark) -> set[Key]:
     return {key for key, cell in each(found).items() if "result" in cell}
 
 
-def add(path: Path, content: Mapping[str, Any], name: str) -> None:
+def add(path: Path, content: Mapping[str, Any], name: str, asked: Collection[Key]) -> None:
     """Add a benchmark's columns, from what asv has just written (`content`), to a results file.
 
+    Only the combinations that were `asked` for are taken: asv gives the others NaN, as it does what was skipped.
     Combinations of an earlier version of the benchmark go; of this version those stay that were not measured again.
     What is no number, which asv takes as it comes, counts as failed.
     """
@@ -82,7 +83,8 @@ def add(path: Path, content: Mapping[str, Any], name: str) -> None:
         stored = {**content, "result_columns": list(COLUMNS), "results": {}}
     stored["durations"] = {**stored.get("durations", {}), **content.get("durations", {})}
     new, old = row(content, name), row(stored, name)
-    cells = {key: cell for key, cell in each(new).items() if isinstance(cell.get("result"), int | float)}
+    numbers = {key: cell for key, cell in each(new).items() if isinstance(cell.get("result"), int | float)}
+    cells = {key: cell for key, cell in numbers.items() if key in asked}
     params = new["params"]
     if old.get("version") == new.get("version"):
         cells = {key: cell for key, cell in each(old).items() if len(key) == len(params)} | cells

@@ -14,4 +14,5 @@ COMPRESSION = Family(
     given=frozenset({"model", "network"}),
     traits=MappingProxyType({"threshold": "with ratio=0 a model whose units all differ comes back as it is"}),
     checks="bench_merging.compression_checks",
+    exercise="bench_merging.compression_checks:exercise",
 )

@@ -1,12 +1,13 @@
 """Conformance checks of compressions, on a network of a few units. Each calls `build(model=, network=)`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import nn
 
 from bench_merging.network import CNN, MLP, Network
 from bench_merging.result import Reshaped
+from harness import Context
 
 Build = Callable[..., Reshaped]
 
@@ -59,3 +60,15 @@ def check_threshold(build: Build) -> None:
         small = build(model=model, network=network, ratio=0.0).state
         for name, tensor in model.items():
             assert torch.equal(small[name], tensor), f"'{name}' was changed though no two units are equal"
+
+
+def exercise(build: Build, context: Context) -> Mapping[str, Callable[[], object]]:
+    """Return what is timed from commit to commit: a compression, which stands for training, and its features."""
+    network = _networks()[1]
+    small, x = _built(build, network), torch.ones(8, 16, 16)
+
+    @torch.no_grad()
+    def infer() -> object:
+        return network.features(small, x)
+
+    return {"training": lambda: _built(build, network), "inference": infer}

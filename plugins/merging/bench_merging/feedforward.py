@@ -15,4 +15,5 @@ FEED_FORWARD = Family(
     given=frozenset({"width", "hidden"}),
     traits=MappingProxyType({"one-layer": "in training, too, it is the layer that it is at inference"}),
     checks="bench_merging.feedforward_checks",
+    exercise="bench_merging.feedforward_checks:exercise",
 )

@@ -1,9 +1,13 @@
 """Conformance checks of feed-forward layers. Each calls `build(width=, hidden=)`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import nn
+
+from harness import Context
+from harness.speed import trained
+from harness.train import Examples
 
 Build = Callable[..., nn.Module]
 
@@ -51,3 +55,11 @@ def check_one_layer(build: Build) -> None:
     """Training and evaluation compute the same."""
     layer, x = _built(build)
     assert torch.equal(layer.train()(x), layer.eval()(x)), "training and evaluation differ"
+
+
+def exercise(build: Build, context: Context) -> Mapping[str, Callable[[], object]]:
+    """Return what is timed from commit to commit: a training step and an inference call of a layer 32 wide on noise."""
+    torch.manual_seed(context.seeds.init)
+    layer = build(width=32, hidden=64)
+    inputs, targets = torch.randn(2, 8, 64, 32, generator=torch.Generator().manual_seed(context.seeds.data))
+    return trained(layer, Examples((inputs,), targets), nn.functional.mse_loss, len(inputs), context).calls

@@ -22,4 +22,5 @@ DENOISER = Family(
         }
     ),
     checks="bench_pde.denoiser_checks",
+    exercise="bench_pde.exercise:denoiser",
 )

@@ -1,10 +1,12 @@
-"""Every operator and every solver at one small size, to be timed from commit to commit."""
+"""A member of each family at one small size, to be timed from commit to commit."""
 
 from collections.abc import Callable, Mapping
 
 import torch
 from torch import nn
 
+from bench_pde.fields.signal import Signal
+from bench_pde.problems.flow import taylor_green
 from bench_pde.problems.poisson import poisson
 from bench_pde.problems.problem import Budget
 from harness import Build, Context
@@ -40,6 +42,49 @@ def solver(build: Build, context: Context) -> Mapping[str, Callable[[], object]]
         return field(points)
 
     return {"training": solve, "inference": infer}
+
+
+def flow_solver(build: Build, context: Context) -> Mapping[str, Callable[[], object]]:
+    """Return twenty steps over two times of a Taylor-Green flow, and the velocities at 1000 points."""
+    points = torch.rand(1000, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(context.seeds.data))
+
+    def solve() -> nn.Module:
+        torch.manual_seed(context.seeds.method)
+        generator = torch.Generator().manual_seed(context.seeds.method)
+        return build(flow=taylor_green(dt=0.05, times=2), budget=Budget(20, POINTS, 10, generator))
+
+    state = solve()
+
+    @torch.no_grad()
+    def infer() -> object:
+        return state(points)
+
+    return {"training": solve, "inference": infer}
+
+
+def denoiser(build: Build, context: Context) -> Mapping[str, Callable[[], object]]:
+    """Return a step of least squares and an inference call on noise: 16 images of 16 x 16, or vectors of 3."""
+    try:
+        return _stepped(build, context, [1, 16, 16])
+    except ValueError:
+        return _stepped(build, context, [3])
+
+
+def neural_field(build: Build, context: Context) -> Mapping[str, Callable[[], object]]:
+    """Return a step of least squares on all points of an image of 32 x 32, and the values there; 10,000 numbers."""
+    at = (2 * torch.arange(32) + 1) / 32 - 1
+    y, x = torch.meshgrid(at, at, indexing="ij")
+    points, values = torch.stack([x, y], -1).flatten(0, 1), torch.stack([x * y, x, y], -1).flatten(0, 1) / 2 + 0.5
+    torch.manual_seed(context.seeds.init)
+    model = build(signal=Signal(points, values, "image", (32, 32)), numbers=10_000)
+    return trained(model, Examples((points,), values), nn.functional.mse_loss, len(points), context).calls
+
+
+def _stepped(build: Build, context: Context, shape: list[int]) -> Mapping[str, Callable[[], object]]:
+    torch.manual_seed(context.seeds.init)
+    model = build(shape=shape)
+    noisy, clean = torch.randn(2, 16, *shape, generator=torch.Generator().manual_seed(context.seeds.data))
+    return trained(model, Examples((noisy,), clean), nn.functional.mse_loss, len(noisy), context).calls
 
 
 def _on_grid(build: Build, context: Context, grid: list[int]) -> Mapping[str, Callable[[], object]]:

@@ -16,4 +16,5 @@ NEURAL_FIELD = Family(
     given=frozenset({"signal", "numbers"}),
     traits=MappingProxyType({}),
     checks="bench_pde.field_checks",
+    exercise="bench_pde.exercise:neural_field",
 )

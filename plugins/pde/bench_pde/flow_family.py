@@ -16,4 +16,5 @@ FLOW_SOLVER = Family(
     given=frozenset({"flow", "budget"}),
     traits=MappingProxyType({}),
     checks="bench_pde.flow_checks",
+    exercise="bench_pde.exercise:flow_solver",
 )

@@ -7,7 +7,7 @@ what is promised holds whatever they have learned.
 
 import functools
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from torch import Tensor
 
 from bench_pde.linear.poisson_systems import obstructed
 from bench_pde.linear.system import LinearSolver, System, Training, poisson
+from harness import Context
 
 Build = Callable[..., LinearSolver]
 
@@ -120,6 +121,13 @@ def check_any_grid(build: Build) -> None:
         b = torch.randn(grid, generator=torch.Generator().manual_seed(0), dtype=torch.float64).flatten()
         x = solver.prepared(system)(b, TOLERANCE, LIMIT).x
         assert x.isfinite().all(), f"on a grid of {grid} the solution is not finite"
+
+
+def exercise(build: Build, context: Context) -> Mapping[str, Callable[[], object]]:
+    """Return what is timed from commit to commit: a build, with the checks' training, and a solution in the plane."""
+    _, solver, system, b = next(_systems(build))
+    solve = solver.prepared(system)
+    return {"training": lambda: _build(build, 2), "inference": lambda: solve(b, TOLERANCE, LIMIT)}
 
 
 def _systems(build: Build, seed: int = 0) -> Iterator[tuple[str, LinearSolver, System, Tensor]]:

@@ -23,4 +23,5 @@ LINEAR_SOLVER = Family(
         }
     ),
     checks="bench_pde.linear_checks",
+    exercise="bench_pde.linear_checks:exercise",
 )

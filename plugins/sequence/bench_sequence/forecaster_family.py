@@ -24,4 +24,5 @@ FORECASTER = Family(
         }
     ),
     checks="bench_sequence.forecaster_checks",
+    exercise="bench_sequence.exercise:forecaster",
 )
