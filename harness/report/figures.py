@@ -186,6 +186,7 @@ def _pareto(results: Results, boards: Sequence[Leaderboard], overviews: Sequence
         if len(overview.tasks) > 1:
             tables.append(_front(_overall_costs(overview, boards, cost), "higher"))
     found = pd.concat(tables, ignore_index=True).assign(cost_axis=axis)
+    found = found.astype({"cost": float, "score": float, "on_front": bool})  # a task without costs has no types
     chosen: pd.DataFrame = found[np.isfinite(found["cost"]) & np.isfinite(found["score"])].reset_index(drop=True)
     return chosen
 

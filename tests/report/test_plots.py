@@ -9,6 +9,7 @@ import pytest
 from matplotlib.text import Text
 
 from harness.report import drawing, figures, style
+from harness.results import Results
 from harness.stats.scaling import exponent
 
 
@@ -93,6 +94,14 @@ def test_front_is_what_no_other_beats_in_both(made):
     for cost, score, on_front in points:
         beaten = any(c <= cost and s >= score and (c, s) != (cost, score) for c, s, _ in points)
         assert on_front is (not beaten) or on_front == (not beaten)
+
+
+def test_a_task_without_costs_is_left_out_of_the_front(made):
+    found = made(2, 3, 2)
+    bare = (found.history["task"] == "t1") & found.history["metric"].isin(["seconds_per_step", "parameters"])
+    table = plots(Results(found.history[~bare], found._headers))["pareto"].table
+    assert set(table["panel"]) == {"t0"}
+    assert table["cost"].dtype == float
 
 
 def test_curve_is_the_mean_with_students_interval(made):
