@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TIMES = [0.5, 1, 2, 4, 8, 16]  # the ticks of factors
+BOLD = 1.12  # how much wider letters are
 FEW_BANDS = 5  # more bands hide each other
 
 
@@ -202,7 +203,8 @@ def profile(
     _name(axes, "", x, y)
     if is_log:
         axes.set_xscale("log")
-        _sizes(axes, TIMES)
+        axes.set_xticks(TIMES, [style.number(time) for time in TIMES])
+        axes.minorticks_off()
         rising = table["share"] < table.groupby("method")["share"].transform("max")
         last = table.loc[rising, "threshold"].max()
         axes.set_xlim(table["threshold"].min(), next((time for time in TIMES[2:] if time > 1.1 * last), TIMES[-1]))
@@ -233,7 +235,8 @@ def scaling(table: pd.DataFrame, methods: Sequence[str], look: Mapping[str, Look
         least, most = float(group["size"].min()), float(group["size"].max())
         axes.set_xlim(least / (most / least) ** 0.06, most * (most / least) ** 0.75)  # room for the exponents
         axes.set_ylim(group["cost"].min() / 1.6, group["cost"].max() * 1.6)
-        _name(axes, str(task), group["size_axis"].iloc[0], group["axis"].iloc[0])
+        title, _, _ = str(task).rpartition(": ")  # what was measured stands at the axis
+        _name(axes, title, group["size_axis"].iloc[0], group["axis"].iloc[0])
         style.ticks(axes, x=False)
         _sizes(axes, sorted(group["size"].unique()))
         every = group[["size", "cost"]].to_numpy().tolist()
@@ -244,11 +247,10 @@ def scaling(table: pd.DataFrame, methods: Sequence[str], look: Mapping[str, Look
 
 def _sizes(axes: Axes, sizes: Sequence[float]) -> None:
     """Put ticks at sizes that were measured, as many as there is room for."""
-    from matplotlib.ticker import NullLocator
-
-    step = max(1, -(-len(sizes) // 6))
-    axes.set_xticks(list(sizes[::step]), [style.number(size) for size in sizes[::step]])
-    axes.xaxis.set_minor_locator(NullLocator())
+    step = max(1, -(-len(sizes) // 3))
+    shown = list(sizes[::step])
+    axes.set_xticks(shown, [f"{size:.0f}" if 1 <= size < 1e5 else style.number(size) for size in shown])
+    axes.minorticks_off()
 
 
 def pairs(table: pd.DataFrame, methods: Sequence[str]) -> Figure:
@@ -295,6 +297,10 @@ def pairs(table: pd.DataFrame, methods: Sequence[str]) -> Figure:
 
 
 def _name(axes: Axes, title: str, x: str, y: str = "") -> None:
-    axes.set_title(short(title))
+    room = axes.get_window_extent().width / axes.figure.dpi + 0.3  # inches, some of the gap to the next panel
+    shown, most = short(title), style.LONGEST
+    while style.widest([shown]) * BOLD > room and most > 8:
+        shown, most = short(title, most), most - 2
+    axes.set_title(shown)
     axes.set_xlabel(x)
     axes.set_ylabel(y)

@@ -92,11 +92,11 @@ def drawing() -> Iterator[None]:
         yield
 
 
-def short(name: str) -> str:
-    """Return a name on one line, without the middle where it is long."""
+def short(name: str, most: int = LONGEST) -> str:
+    """Return a name on one line, without the middle where it is longer than `most` characters."""
     name = one_line(name)
-    half = (LONGEST - 1) // 2
-    return name if len(name) <= LONGEST else f"{name[:half]}…{name[-half:]}"
+    half = (most - 1) // 2
+    return name if len(name) <= most else f"{name[:half]}…{name[-half:]}"
 
 
 @cache

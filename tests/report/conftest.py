@@ -68,7 +68,8 @@ def make(
                 values += [("test", 300, "accuracy", best), ("train", 300, "parameters", 1000.0 * (i + 1))]
                 values += [("train", 300, "seconds_per_step", 0.01 * (methods - i) * (1 + 0.1 * generator.random()))]
                 if sizes:
-                    values += [("size", n, "seconds_per_step", 1e-6 * n ** (1 + i / 4)) for n in (64, 128, 256, 512)]
+                    grid = (256, 512, 1024, 2048, 4096)
+                    values += [("size-training", n, "seconds_per_step", 1e-6 * n ** (1 + i / 4)) for n in grid]
                 blank = [(None, None, None, None)]
                 rows += [
                     common | {"split": split, "step": step, "metric": metric, "value": value, "unit": ""}
