@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,10 @@ from harness.errors import ResultsError
 from harness.text import NAME_RULE, is_name
 
 MOST = 4 * 2**20  # bytes of one artefact
+
+# What is raised for a file with any of its bytes changed: RuntimeError for what seems encrypted, or packed in an
+# unknown way, MemoryError for an array that seems huge.
+_DAMAGE = (OSError, EOFError, ValueError, KeyError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error)
 
 Arrays = Mapping[str, np.ndarray[Any, Any]]
 
@@ -66,7 +71,7 @@ def read(path: Path) -> Arrays | None:
             return dict(arrays)
     except FileNotFoundError:
         return None
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except _DAMAGE as error:
         raise ResultsError(f"{path}: damaged ({error}); delete it, and the report does without") from error
 
 

@@ -95,11 +95,17 @@ def _commits() -> dict[str, str]:
 
 
 def _commit(module: Path) -> str:
-    """Return the commit of a file, marked where files of its repository have changed since; empty without git."""
+    """Return the commit of a file, marked where files of its repository have changed since; empty without git.
+
+    New files beside it count as well, of a package all and of a single module those of Python: it may import them.
+    What git is told to ignore does not.
+    """
     try:
         _git(module.parent, "ls-files", "--error-unmatch", module.name)
         commit = _git(module.parent, "rev-parse", "HEAD")
         changed = _git(module.parent, "status", "--porcelain", "--untracked-files=no", ":/")
+        beside = [".", ":(exclude,glob)**/__pycache__/**"] if module.name == "__init__.py" else [":(glob)*.py"]
+        changed += _git(module.parent, "ls-files", "--others", "--exclude-standard", "--", *beside)
     except (OSError, subprocess.SubprocessError):
         return ""
     return f"{commit}{CHANGED}" if changed else commit

@@ -1,5 +1,6 @@
 """Arrays that runs leave beside their rows: written whole, read without executing anything, moved with their runs."""
 
+import io
 import pickle
 import zipfile
 
@@ -53,6 +54,29 @@ def test_what_is_no_small_array_of_numbers_is_refused(tmp_path):
         with pytest.raises(ValueError, match="artefact"):
             artefacts.write(path, name, arrays)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_whatever_byte_is_changed_nothing_but_damage_is_raised(tmp_path):
+    path = tmp_path / "a.npz"
+    artefacts.write(path, "a", {"x": np.arange(40.0)})
+    whole, damaged = path.read_bytes(), 0
+    for place in range(len(whole)):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        try:
+            artefacts.read(path)
+        except ResultsError:
+            damaged += 1
+    assert damaged > len(whole) / 2
+
+
+def test_an_array_that_seems_huge_is_damage(tmp_path):
+    path = tmp_path / "a.npz"
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "<f8", "fortran_order": False, "shape": (2**58,)})
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("x.npy", header.getvalue())
+    with pytest.raises(ResultsError, match=r"a\.npz: damaged"):
+        artefacts.read(path)
 
 
 class Trap:

@@ -241,4 +241,10 @@ def test_the_commit_of_a_plugin_is_known_where_git_has_its_code(tmp_path):
     assert told() == commit
     (tmp_path / "bench_mine.py").write_text("changed = True\n")
     assert told() == f"{commit}, changed"
+    git("checkout", "-q", ".")
+    assert told() == commit
+    (tmp_path / "notes.txt").touch()
+    assert told() == commit
+    (tmp_path / "helper.py").touch()  # forgotten by `git add`
+    assert told() == f"{commit}, changed"
     assert provenance.commits({"commit of a": commit, "commit of b": "f, changed"}) == {commit: False, "f": True}

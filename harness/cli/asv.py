@@ -16,6 +16,13 @@ CONFIG = click.option(
 )  # fmt: skip
 
 
+def end_like_ctrl_c() -> None:
+    """Have what ends this process end what it has started as well."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:  # as under nohup
+            signal.signal(number, signal.default_int_handler)
+
+
 @click.group()
 def asv() -> None:
     """Measure commits, and see which made what slower, larger or worse."""
@@ -37,8 +44,7 @@ def run(commits: tuple[str, ...], patterns: tuple[str, ...], config: Path) -> No
     from harness.tracking.running import measure
     from harness.tracking.settings import read_settings
 
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
+    end_like_ctrl_c()
     outcome = measure(read_settings(config), commits, patterns, tell=click.echo, warn=warn)
     click.echo(f"{outcome}\nresults: {outcome.results}; `bench asv publish` shows them")
     sys.exit(1 if outcome.gaps else 0)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.asv import CONFIG
+from harness.cli.asv import CONFIG, end_like_ctrl_c
 from harness.cli.program import RESULTS, console, results_folder, warn
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ def compare(
     from harness.tracking.between import between
     from harness.tracking.settings import read_settings
 
+    end_like_ctrl_c()
     found = between(
         read_settings(config), a, b, margin / 100, patterns=patterns, machine=machine, turns=turns or 0,
         tell=lambda line: click.echo(line, err=True), warn=warn,
@@ -84,11 +85,15 @@ def export(suites_or_folders: tuple[str, ...], results: str, by: By, out: Path, 
     asv alarms at what rises, so all is written such that more is worse: an accuracy as 1 - accuracy. `bench asv
     publish` and `bench asv compare` take the result by `--config OUT/asv.conf.json`; points have tags to be named by.
     """
+    from harness.errors import BenchError
     from harness.results import Results
     from harness.tracking.exporting import export as export_
 
-    folders = [results_folder(name, results) for name in suites_or_folders]
-    found = {folder.resolve().name: Results.load(folder) for folder in folders}
+    folders = {results_folder(name, results).resolve(): None for name in suites_or_folders}
+    names = [folder.name for folder in folders]
+    if doubled := next((name for name in names if names.count(name) > 1), ""):
+        raise BenchError(f"two folders are called '{doubled}', as their benchmarks would be; export them one by one")
+    found = {folder.name: Results.load(folder) for folder in folders}
     for damage in (damage for one in found.values() for damage in one.damages):
         warn(f"{damage}; what it holds is left out")
     exported = export_(found, by, out, repo, f"{', '.join(found)}: quality by {by}")

@@ -5,7 +5,8 @@ is relative to the first commit, and one of less than the margin does not matter
 loss is above the margin (worse), below it (not worse) or below its negative (better).
 
 - `paired`: values that belong together, by seed or by turn; Student's test of their differences, for times and memory
-  of logarithms. Where a failure counts as infinite, Wilcoxon's, which needs only the order.
+  of logarithms. Where a failure counts as infinite, Wilcoxon's, which needs only the order, and Fisher's of how many
+  failed (`with_failures`).
 - `unpaired`: samples that each commit took by itself; Mann and Whitney's test. It cannot know what else the machine was
   doing at one time or the other.
 """
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import stdtr
@@ -24,6 +25,7 @@ from harness.stats.power import required_n
 from harness.stats.rank_sum import least_values, shifted
 from harness.stats.samples import Array, array, exp, gains
 from harness.stats.signed_rank import signed_rank_p
+from harness.stats.validity import fisher_p
 
 ALPHA = 0.05
 POWER = 0.8  # the chance of an answer with the samples said to be needed
@@ -81,6 +83,24 @@ def paired(a: Sequence[float], b: Sequence[float], margin: float, *, is_ratio: b
         n=n,
         least=_least_pairs,
         distance=(loss.mean - limit) / spread if spread else math.nan,
+    )
+
+
+def with_failures(tested: Tested, failed_a: int, failed_b: int) -> Tested:
+    """Return what pairs tell, where so many of each side failed and count as infinite.
+
+    Failing more often is worse in itself: by the smaller p-value of two tests, doubled, for either could be the one
+    that errs. Where both sides are of one size, Fisher's two-sided p-value is twice the one-sided. What has been shown
+    to fail more often is not shown to be no worse.
+    """
+    p = fisher_p(failed_a, failed_b, tested.n)
+    p_more, p_fewer = (p if failed_b > failed_a else 1.0), (p if failed_b < failed_a else 1.0)
+    return replace(
+        tested,
+        p_worse=min(2 * tested.p_worse, p_more, 1.0),
+        p_not_worse=1.0 if p_more < ALPHA else tested.p_not_worse,
+        p_better=min(2 * tested.p_better, p_fewer, 1.0),
+        least=lambda alpha: tested.least(alpha / 2),
     )
 
 

@@ -16,11 +16,14 @@ from statistics import median
 
 from harness.errors import ResultsError
 from harness.stats import holm
-from harness.stats.validity import failures_differ
-from harness.tracking.changing import ALPHA, Tested, paired, unpaired
+from harness.tracking.changing import ALPHA, Tested, paired, unpaired, with_failures
 from harness.tracking.records import Benchmark, Cell, Measured, Record, Tree
 
 RATIOS = ("time", "memory", "peakmemory")  # asv's kinds of benchmark whose values are above 0
+
+
+class NothingInCommonError(ResultsError):
+    """Two commits have no results that could be compared."""
 
 
 class Finding(StrEnum):
@@ -113,19 +116,20 @@ def common(tree: Tree, a: str, b: str, patterns: Iterable[str] = (), machine: st
         patterns: regular expressions, of which one has to be found in ``name(parameters)``; none means everything.
         machine: only what was measured there.
 
-    Raises ResultsError where a commit has no results, an expression is none, or nothing is in common.
+    Raises ResultsError where an expression is none, NothingInCommonError where a commit has no results, or nothing is
+    in common.
     """
     sides = [dict(_cells(tree, commit, machine)) for commit in (a, b)]
     for commit, found in zip((a, b), sides, strict=True):
         if not found:
-            raise ResultsError(f"nothing is measured at {commit[:8]}{f' on {machine}' if machine else ''}")
+            raise NothingInCommonError(f"nothing is measured at {commit[:8]}{f' on {machine}' if machine else ''}")
     return chosen(tree.benchmarks, sides, patterns, f"{a[:8]} and {b[:8]}")
 
 
 def chosen(benchmarks: Mapping[str, Benchmark], sides: Sequence[Side], patterns: Iterable[str], names: str) -> Common:
     """Return what two sides have in common; each has, for its cells, the benchmark's version and what it measured.
 
-    Raises ResultsError where an expression is none, or nothing is in common.
+    Raises ResultsError where an expression is none, NothingInCommonError where nothing is in common.
     """
     try:
         wanted = [re.compile(pattern) for pattern in patterns]
@@ -134,7 +138,8 @@ def chosen(benchmarks: Mapping[str, Benchmark], sides: Sequence[Side], patterns:
     before, after = ({key: value for key, value in side.items() if _matches(key, wanted)} for side in sides)
     both = _common(benchmarks, before, after)
     if not both.pairs:
-        raise ResultsError(f"{names} have nothing in common: {'; '.join(both.left_out[:3]) or 'no benchmark matches'}")
+        why = "; ".join(both.left_out[:3]) or "no benchmark matches"
+        raise NothingInCommonError(f"{names} have nothing in common: {why}")
     return both
 
 
@@ -195,7 +200,7 @@ def _is_skipped(measured: Measured) -> bool:
 
 
 def _change(pair: Pair, margin: float) -> Change:
-    """Return a change before it is known how many others there are; what failed is judged at once."""
+    """Return a change before it is known how many others there are."""
     before, after = pair.before, pair.after
     change = Change(pair.key, pair.benchmark.unit, before.value, after.value, Finding.UNCLEAR, "")
     is_ratio = pair.benchmark.kind in RATIOS
@@ -226,12 +231,12 @@ def _in_pairs(
     failed = sum(map(math.isinf, a)), sum(map(math.isinf, b))
     if min(failed) == len(a):
         return replace(change, finding=Finding.NOT_WORSE, how="fails at both commits")
-    if reason := failures_differ(*failed, len(a)):
-        return replace(change, finding=Finding.WORSE if failed[1] > failed[0] else Finding.BETTER, how=reason)
     if is_ratio and min(*a, *b) <= 0:
         return replace(change, how=f"{how}: a value is not above 0")
-    how = f"{how}; {failed[0]} and {failed[1]} failed" if any(failed) else how
-    return replace(change, tested=paired(a, b, margin, is_ratio=is_ratio), how=how)
+    tested = paired(a, b, margin, is_ratio=is_ratio)
+    if any(failed):
+        how, tested = f"{how}; {failed[0]} and {failed[1]} failed", with_failures(tested, *failed)
+    return replace(change, tested=tested, how=how)
 
 
 def _stored(change: Change, pair: Pair, margin: float, is_ratio: bool) -> Change:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 from harness.errors import BenchError
 from harness.tracking import commits, tree
 from harness.tracking.commits import Commit
+from harness.tracking.records import BENCHMARKS, Benchmark, Record, read_tree
 
 Point = tuple[int, float, float | None, float | None]  # which commit, the value, and the ends of its 99 % interval
 
@@ -49,25 +51,16 @@ class History:
 
 def read(results: Path, repository: Path) -> History:
     """Read a results tree. Raises BenchError where nothing is measured, ResultsError where a file is damaged."""
-    files = [tree.read_json(path) for path in results_files(results)]
-    try:
-        benchmarks = tree.read_json(results / "benchmarks.json")
-    except FileNotFoundError:
-        benchmarks = {}
-    if not files or not benchmarks:
+    stored = read_tree(results) if (results / BENCHMARKS).is_file() else None
+    if stored is None or not stored.records:
         raise BenchError(f"{results} has no measurements; `bench asv run` makes some")
-    found, strangers = _in_order(repository, {content["commit_hash"] for content in files})
+    found, strangers = _in_order(repository, {record.commit for record in stored.records})
     place = {commit.hash: number for number, commit in enumerate(found)}
     series: dict[Any, Series] = {}
-    for content in sorted(files, key=lambda content: place.get(content["commit_hash"], -1)):
-        if content["commit_hash"] in place:
-            _collect(content, benchmarks, place[content["commit_hash"]], series)
-    return History(found, [series[key] for key in sorted(series) if series[key].points], strangers)
-
-
-def results_files(results: Path) -> list[Path]:
-    """Return the files of a tree that hold results."""
-    return [path for path in sorted(results.glob("*/*.json")) if path.name != "machine.json" and path.name[0] != "."]
+    for record in sorted(stored.records, key=lambda record: place.get(record.commit, -1)):
+        if record.commit in place:
+            _collect(record, stored.benchmarks, place[record.commit], series)
+    return History(found, [series[key] for key in sorted(series)], strangers)
 
 
 def mark(history: History, published: Path, benchmarks: Mapping[str, Any]) -> int:
@@ -87,7 +80,7 @@ def mark(history: History, published: Path, benchmarks: Mapping[str, Any]) -> in
         key = tree.combinations(benchmarks[name])[combination or 0]
         for one in (one for one in history.series if (one.benchmark, one.params) == (name, key)):
             if all(one.where.get(name, "") == (value or "") for name, value in where.items() if name != "branch"):
-                found = [_jump(numbers, *jump) for jump in jumps]
+                found = [_jump(numbers, *jump) for jump in jumps if all(map(math.isfinite, jump[2:]))]
                 one.regressions += found
                 count += len(found)
     return count
@@ -99,28 +92,25 @@ def _jump(
     return {"before": None if before is None else numbers[before], "after": numbers[after], "from": level, "to": new}
 
 
-def _collect(content: Mapping[str, Any], benchmarks: Mapping[str, Any], place: int, series: dict[Any, Series]) -> None:
-    """Add the values of a results file to series, those of the benchmarks as they are now versioned."""
-    where = {key: str(value) for key, value in content["params"].items()}
-    for name in content["results"].keys() & benchmarks.keys():
-        row = tree.row(content, name)
-        if row.get("version") not in (None, benchmarks[name]["version"]):
+def _collect(record: Record, benchmarks: Mapping[str, Benchmark], place: int, series: dict[Any, Series]) -> None:
+    """Add the values of a record to series, those of the benchmarks as they are now versioned."""
+    where = {"machine": record.machine, **record.params}
+    for name in record.series.keys() & benchmarks.keys():
+        benchmark, found = benchmarks[name], record.series[name]
+        if found.version not in (None, benchmark.version):
             continue
-        known = set(tree.combinations(benchmarks[name]))
-        for key, cell in tree.each(row).items():
-            if key not in known or cell.get("result") is None:
+        known = set(benchmark.cells)
+        for key, cell in found.cells.items():
+            if key not in known or cell.value is None or math.isnan(cell.value):  # failed, or skipped
                 continue
             identity = (name, key, tuple(sorted(where.items())))
-            kind, unit = benchmarks[name]["type"], benchmarks[name].get("unit", "")
-            one = series.setdefault(identity, Series(name, key, where, unit, kind))
-            if isinstance(cell["result"], int | float) and cell["result"] == cell["result"]:  # not NaN: a skip
-                one.points.append((place, cell["result"], *_interval(cell)))
+            one = series.setdefault(identity, Series(name, key, where, benchmark.unit, benchmark.kind))
+            ends = (cell.low, cell.high) if _is_interval(cell.low, cell.high) else (None, None)
+            one.points.append((place, cell.value, *ends))
 
 
-def _interval(cell: Mapping[str, Any]) -> tuple[float | None, float | None]:
-    low, high = cell.get("stats_ci_99_a"), cell.get("stats_ci_99_b")
-    is_finite = all(isinstance(end, int | float) and abs(end) < float("inf") for end in (low, high))
-    return (low, high) if is_finite else (None, None)
+def _is_interval(low: float | None, high: float | None) -> bool:
+    return low is not None and high is not None and math.isfinite(low) and math.isfinite(high)
 
 
 def _in_order(repository: Path, hashes: Iterable[str]) -> tuple[list[Commit], list[str]]:

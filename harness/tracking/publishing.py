@@ -88,5 +88,5 @@ def _rendered(project: str, found: History, regressions: int) -> str:
         version=importlib.metadata.version("bench-harness"),
         style=Markup(text["css"]),
         script=Markup(text["js"]),
-        data=Markup(json.dumps(found.plain()).replace("<", "\\u003c")),
+        data=Markup(json.dumps(found.plain(), allow_nan=False).replace("<", "\\u003c")),
     )

@@ -5,7 +5,7 @@ version 2, machines of version 1); read from what they have written. asv itself 
 result file may hold `seeds`: which seed each sample is of. asv passes over it.
 
 Values are as asv means them: NaN is a cell that is not measured. None is a failure, but in what asv has written also a
-cell that was not asked for.
+cell that was not asked for. What is no number, or infinite, which asv takes as it comes, is a failure too.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from harness.errors import ResultsError
-from harness.tracking.tree import COLUMNS, read_json, write_json
+from harness.tracking.tree import COLUMNS, is_value, read_json, write_json
 
 BENCHMARKS, MACHINE = "benchmarks.json", "machine.json"
 
@@ -269,7 +269,10 @@ def record_of(plain: Mapping[str, Any]) -> Record:
 
 
 def _cells(row: Mapping[str, Any], seeds: Sequence[Sequence[int] | None] | None) -> dict[Cell, Measured]:
-    """Return what each cell of a row measured. Raises ValueError where columns differ in length."""
+    """Return what each cell of a row measured.
+
+    Raises ValueError where columns, or a cell's samples and seeds, differ in length, TypeError where no number is.
+    """
     names = list(itertools.product(*(row.get("params") or ())))
 
     def column(name: str) -> Sequence[Any]:
@@ -280,5 +283,15 @@ def _cells(row: Mapping[str, Any], seeds: Sequence[Sequence[int] | None] | None)
     told = seeds if seeds is not None else [None] * len(names)
     columns = (column(name) for name in ("result", "stats_ci_99_a", "stats_ci_99_b", "samples"))
     for cell, value, low, high, samples, of_seeds in zip(names, *columns, told, strict=True):
-        found[cell] = Measured(value, low, high, tuple(samples or ()), tuple(of_seeds or ()))
+        if of_seeds and len(of_seeds) != len(samples or ()):
+            raise ValueError(f"{len(of_seeds)} seeds and {len(samples or ())} samples")
+        taken = tuple(_number(sample) for sample in samples or ())
+        value = value if is_value(value) else None
+        found[cell] = Measured(value, _number(low), _number(high), taken, tuple(map(int, of_seeds or ())))
     return found
+
+
+def _number(value: Any) -> float | None:
+    if value is not None and not isinstance(value, int | float):
+        raise TypeError(f"{value!r} is no number")
+    return _json(value)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from harness.errors import BenchError
 from harness.tracking import commits, identity, tree
@@ -174,12 +174,22 @@ def warn_of_changes(settings: Settings, warn: Tell) -> None:
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Keep a second session out of a folder, which hides itself from git."""
+    """Keep a second session out of a folder, which hides itself from git.
+
+    Raises BenchError where there is one, and where the folder, or what is measured in it, cannot be written.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / ".gitignore").write_text("*\n")
         with open(folder / "lock", "w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _take(lock, folder)
             yield
+    except OSError as error:
+        raise BenchError(f"cannot measure in {folder}, which is env_dir of the settings: {error}") from error
+
+
+def _take(lock: IO[str], folder: Path) -> None:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise BenchError(f"another `bench asv run` measures in {folder}; wait until it has ended") from None

@@ -38,22 +38,31 @@ class Value:
 
 @dataclass(frozen=True)
 class Falling:
-    """How a metric is exported so that less is better: as it is, as its distance from 1, or with the other sign."""
+    """How a metric is exported so that less is better: as it is, as its distance from 1, or with the other sign.
+
+    What is `paired` by seed at two commits is what the seed and the code decide. A cost, such as a time, depends on
+    what else the machine did as well, and that may have been the same for all seeds.
+    """
 
     name: str
     words: str
     sign: int
     offset: float = 0.0
     unit: str = ""
+    paired: bool = True
 
     def measured(self, by_seed: Mapping[int, float]) -> Measured:
-        """Return the mean over seeds with its 99 % interval, and the seeds' own values; failed where it is infinite."""
+        """Return the mean over seeds with its 99 % interval, and the seeds' own values; failed where it is infinite.
+
+        A cost has its seeds where it is the same for all of them: a count, such as of parameters.
+        """
         seeds = sorted(by_seed)
         values = [self.offset + self.sign * by_seed[seed] for seed in seeds]
         found = t_interval(values, 0.99)
         samples = tuple(value if math.isfinite(value) else None for value in values)
         mean = found.mean if math.isfinite(found.mean) else None
-        return Measured(mean, found.low, found.high, samples, tuple(seeds))
+        is_paired = self.paired or (len(values) > 1 and len(set(values)) == 1)
+        return Measured(mean, found.low, found.high, samples, tuple(seeds) if is_paired else ())
 
 
 def falling(metric: str, described: Mapping[str, Any], highest: float) -> Falling:
@@ -62,11 +71,12 @@ def falling(metric: str, described: Mapping[str, Any], highest: float) -> Fallin
     What counts as 0 where a run fails, has no unit and is never above 1 is a share, such as an accuracy.
     """
     unit = ASV_UNITS.get(described["unit"], described["unit"])
+    paired = described["role"] != "cost"
     if described["better"] == "lower":
-        return Falling(metric, metric, 1, unit=unit)
+        return Falling(metric, metric, 1, unit=unit, paired=paired)
     if described.get("worst") == 0 and not described["unit"] and highest <= 1:
-        return Falling(f"{metric}-error", f"1 - {metric}", -1, 1.0)
-    return Falling(f"negative-{metric}", f"-{metric}", -1, unit=unit)
+        return Falling(f"{metric}-error", f"1 - {metric}", -1, 1.0, paired=paired)
+    return Falling(f"negative-{metric}", f"-{metric}", -1, unit=unit, paired=paired)
 
 
 def values(found: Results, labels: Labels) -> Iterator[Value]:

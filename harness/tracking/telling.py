@@ -54,6 +54,8 @@ def verdict(comparison: Comparison) -> str:
     needed = [change.needed for change in comparison.of(Finding.UNCLEAR)]
     known = [count for count in needed if count is not None]
     advice = f"about {max(known)} samples on each side are needed" if known else "the table says why"
+    if known and (others := len(needed) - len(known)):
+        advice += f", but for {others} that more samples would not tell; the table says why"
     return f"cannot tell whether anything is worse ({told}): {advice}"
 
 
@@ -65,6 +67,8 @@ def notes(comparison: Comparison) -> list[str]:
     ]
     if any(change.how == "stored samples" for change in comparison.changes):
         found.append("Stored samples are of different times: what else the machine did then may show; --measure tells.")
+    if any(change.tested and change.before == 0 for change in comparison.changes):
+        found.append("What was 0 has no percentages: there any rise counts, and the change is absolute.")
     if left_out := list(comparison.left_out):
         more = f"; and {len(left_out) - MOST_LEFT_OUT} more" if len(left_out) > MOST_LEFT_OUT else ""
         found.append(f"Not compared: {'; '.join(left_out[:MOST_LEFT_OUT])}{more}.")
@@ -114,15 +118,15 @@ def _number(value: float | None, unit: str) -> str:
 
 def _facts(change: Change) -> dict[str, Any]:
     tested = change.tested
-    loss = None if tested is None else {"mean": tested.loss.mean, "low": tested.loss.low, "high": tested.loss.high}
+    loss = None if tested is None else {name: _finite(getattr(tested.loss, name)) for name in ("mean", "low", "high")}
     return {
         "benchmark": change.key.benchmark,
         "parameters": list(change.key.cell),
         "machine": change.key.machine,
         "environment": change.key.environment,
         "finding": change.finding.value,
-        "before": change.before,
-        "after": change.after,
+        "before": _finite(change.before),
+        "after": _finite(change.after),
         "unit": change.unit,
         "loss": loss,
         "p": change.p,
@@ -130,6 +134,11 @@ def _facts(change: Change) -> dict[str, Any]:
         "needed": change.needed,
         "how": change.how,
     }
+
+
+def _finite(value: float | None) -> float | None:
+    """Return a value that JSON can hold: None for what failures have left without a mean."""
+    return None if value is None or not math.isfinite(value) else value
 
 
 def _table(changes: Sequence[Change]) -> str:

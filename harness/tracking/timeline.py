@@ -24,7 +24,7 @@ def make_timeline(folder: Path, points: Sequence[tuple[str, datetime]]) -> dict[
         environment = own_environment(**_who(f"{round(when.timestamp())} +0000"))
         arguments = ["commit-tree", tree, "-m", name, *parent]
         hashes[name] = git(folder, *arguments, environment=environment).strip()
-        git(folder, "tag", tag(name), hashes[name])
+        git(folder, "update-ref", f"refs/tags/{tag(name)}", hashes[name])  # `git tag` may want to sign it
         parent = ["-p", hashes[name]]
     if hashes:
         git(folder, "update-ref", "refs/heads/main", hashes[points[-1][0]])

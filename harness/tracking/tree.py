@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 import os
 import secrets
 from collections.abc import Collection, Iterable, Mapping
@@ -74,8 +75,9 @@ def add(path: Path, content: Mapping[str, Any], name: str, asked: Collection[Key
     """Add a benchmark's columns, from what asv has just written (`content`), to a results file.
 
     Only the combinations that were `asked` for are taken: asv gives the others NaN, as it does what was skipped.
-    Combinations of an earlier version of the benchmark go; of this version those stay that were not measured again.
-    What is no number, which asv takes as it comes, counts as failed.
+    Combinations of an earlier version of the benchmark go, as do those with more or fewer parameters; of this version
+    those stay that were not measured again.
+    What is no number, or infinite, which asv takes as it comes, counts as failed.
     """
     try:
         stored = read_json(path)
@@ -83,17 +85,21 @@ def add(path: Path, content: Mapping[str, Any], name: str, asked: Collection[Key
         stored = {**content, "result_columns": list(COLUMNS), "results": {}}
     stored["durations"] = {**stored.get("durations", {}), **content.get("durations", {})}
     new, old = row(content, name), row(stored, name)
-    numbers = {key: cell for key, cell in each(new).items() if isinstance(cell.get("result"), int | float)}
-    cells = {key: cell for key, cell in numbers.items() if key in asked}
+    cells = {key: cell for key, cell in each(new).items() if key in asked and is_value(cell.get("result"))}
     params = new["params"]
-    if old.get("version") == new.get("version"):
-        cells = {key: cell for key, cell in each(old).items() if len(key) == len(params)} | cells
+    if old and old.get("version") == new.get("version") and len(old["params"]) == len(params):
+        cells = each(old) | cells
         params = [union(*both) for both in zip(new["params"], old["params"], strict=True)] if cells else params
     columns = [new | {"params": params} | _columns(cells, params)]
     stored["result_columns"] = list(COLUMNS)
     stored["results"] = {other: _trimmed(row(stored, other)) for other in stored["results"]}
     stored["results"][name] = _trimmed(columns[0])
     write_json(path, stored)
+
+
+def is_value(result: object) -> bool:
+    """Tell whether a result is one that was measured: a number, or the NaN of what was skipped."""
+    return isinstance(result, int | float) and not math.isinf(result)
 
 
 def union(*lists: Iterable[str]) -> list[str]:

@@ -65,9 +65,10 @@ class _Side:
     def __init__(self, settings: Settings, folder: Path, commit: Commit, warn: Tell) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         work_tree, machine = WorkTree(settings.repository, folder), identity.machine()
+        self._asv, self._commit = Asv(dataclasses.replace(settings, work=folder), work_tree, machine), commit
+        self._asv.end_strays()
         for line in work_tree.use(commit):
             warn(f"{commit.hash[:8]} {line}")
-        self._asv, self._commit = Asv(dataclasses.replace(settings, work=folder), work_tree, machine), commit
         self._machine = machine["machine"]
         self.benchmarks = {one["name"]: one for one in self._asv.discover(commit)}
         self.values: dict[Key, list[float]] = {}

@@ -154,7 +154,7 @@ for entry in importlib.metadata.entry_points(group="bench"):
     except BaseException as error:
         reason = f"{type(error).__name__}: {error}"
     found.append([entry.dist.name if entry.dist else "", package and package.origin or "", is_inside, reason])
-print(json.dumps(found))
+print("\\nFOUND " + json.dumps(found))
 """
 
 
@@ -167,10 +167,12 @@ def _check_plugins(python: Path, ours: set[str]) -> list[str]:
     done = subprocess.run(
         [str(python), "-P", "-c", _CHECK], env=clean_environment(), capture_output=True, text=True, check=False
     )
-    if done.returncode:
-        raise NotMeasurableError(f"its plugins cannot be listed: {one_line(done.stderr[-300:])}")
+    told = re.findall(r"^FOUND (\[.*\])$", done.stdout, re.MULTILINE)
+    if done.returncode or not told:
+        said = one_line(done.stderr[-300:]) or "one of them ends the process that loads it"
+        raise NotMeasurableError(f"its plugins cannot be listed: {said}")
     lines = []
-    for name, origin, is_inside, reason in json.loads(done.stdout.splitlines()[-1]):
+    for name, origin, is_inside, reason in json.loads(told[-1]):
         is_ours = _normalised(name) in ours
         if is_ours and origin and not is_inside:
             raise NotMeasurableError(

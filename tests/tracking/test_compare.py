@@ -1,7 +1,10 @@
 """Two commits compared: what each kind of sample can tell, and what the program says of it."""
 
+import itertools
 import json
 import math
+import signal
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import click.testing
@@ -11,10 +14,13 @@ from asv.results import Results
 from scipy.stats import mannwhitneyu, ttest_1samp, ttest_rel, wilcoxon
 
 from harness.cli import main
+from harness.errors import BenchError, ResultsError
 from harness.stats.rank_sum import least_values, shifted
+from harness.tracking import between, identity
 from harness.tracking.changing import paired, unpaired
 from harness.tracking.comparing import Common, Finding, Key, Pair, common, compare
-from harness.tracking.records import Benchmark, Measured, Record, Series, Tree, read_tree, write_tree
+from harness.tracking.records import Benchmark, Measured, Record, Series, Tree, read_tree, record_of, write_tree
+from harness.tracking.settings import read_settings
 from harness.tracking.telling import facts, markdown, notes, verdict
 from harness.tracking.timeline import make_timeline
 
@@ -147,8 +153,12 @@ def test_what_cannot_be_told_says_how_many_samples_would():
     assert change.needed > 4
     found = judged(record(A, time=[timed((1.0, 1.01, 1.02))]), record(B, time=[timed((2.0, 2.01, 2.02))]))
     assert only(found).needed == 4  # twice as slow, and still three against three reach 5 % at best
-    assert verdict(found) == (
-        "cannot tell whether anything is worse (1 cannot be told): about 4 samples on each side are needed"
+    advice = "about 4 samples on each side are needed"
+    assert verdict(found) == f"cannot tell whether anything is worse (1 cannot be told): {advice}"
+    gone = replace(only(found), how="no value", tested=None, needed=None)
+    assert verdict(replace(found, changes=(*found.changes, gone))) == (
+        f"cannot tell whether anything is worse (2 cannot be told): {advice}, but for 1 that more samples would not "
+        "tell; the table says why"
     )
 
 
@@ -182,6 +192,7 @@ def test_equal_metrics_of_equal_seeds_are_not_worse():
 def test_an_error_that_was_none_may_not_rise():
     found = judged(record(A, error=[seeded([0.0] * 3)]), record(B, error=[seeded([0.01, 0.012, 0.011])]))
     assert only(found).finding is Finding.WORSE
+    assert "What was 0 has no percentages: there any rise counts, and the change is absolute." in notes(found)
 
 
 @pytest.mark.parametrize(
@@ -191,6 +202,34 @@ def test_an_error_that_was_none_may_not_rise():
 def test_failures_count(before, after, finding):
     sides = [seeded([None] * failed + [0.1] * (4 - failed)) for failed in (before, after)]
     assert only(judged(record(A, error=[sides[0]]), record(B, error=[sides[1]]))).finding is finding
+
+
+def test_failures_of_few_runs_tell_nothing_and_say_how_many_would():
+    change = in_turns([1.0] * 3, [math.inf] * 3)
+    assert (change.finding, change.how, change.needed) == (Finding.UNCLEAR, "measured in turns; 0 and 3 failed", 6)
+    assert in_turns([1.0] * 2, [1.0, math.inf]).finding is Finding.UNCLEAR
+
+
+def test_failures_of_many_benchmarks_are_corrected_for():
+    """Four failures of four runs are 3 % by chance, by Fisher's test: among ten benchmarks they are no news."""
+
+    def pairs(others):
+        sides = [([1.0] * 4, [math.inf] * 4)] + [([1.0] * 4, [1.0, 1.1, 0.9, 1.0])] * others
+        return [Pair(replace(KEY, benchmark=str(i)), ERROR, Measured(None), Measured(None), one)
+                for i, one in enumerate(sides)]  # fmt: skip
+
+    for others, finding in ((0, Finding.WORSE), (9, Finding.UNCLEAR)):
+        found = compare("A", "B", Common(tuple(pairs(others))), 0.5)
+        assert next(one for one in found.changes if one.key.benchmark == "0").finding is finding
+
+
+def test_what_fails_more_often_is_not_called_no_worse():
+    a = [1.0] * 20
+    change = in_turns(a, [math.inf] * 6 + [0.5] * 14, ERROR)
+    assert change.finding is Finding.WORSE
+    pairs = [Pair(replace(KEY, benchmark=str(i)), ERROR, Measured(None), Measured(None),
+                  (a, [math.inf] * 6 + [0.5] * 14)) for i in range(20)]  # fmt: skip
+    assert {one.finding for one in compare("A", "B", Common(tuple(pairs)), 0.05).changes} == {Finding.UNCLEAR}
 
 
 def test_a_value_that_is_gone_is_not_called_good():
@@ -309,8 +348,34 @@ def test_damaged_results_are_named_in_one_line(tmp_path, content, words):
     assert str(path) in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("column", "cells"), [("samples", [[0.1], None]), ("samples", [["a", "b"], None]), ("stats_ci_99_a", ["a", None])]
+)
+def test_an_edited_result_file_is_named(tmp_path, column, cells):
+    """Fewer samples than seeds, and what is no number."""
+    write_tree(tmp_path, tree(record(A, error=[seeded([0.1, 0.2])])))
+    path = tmp_path / record(A).path
+    plain = json.loads(path.read_text())
+    row = dict(itertools.zip_longest(plain["result_columns"], plain["results"][ERROR.name]))
+    plain["results"][ERROR.name] = list((row | {column: cells}).values())
+    path.write_text(json.dumps(plain))
+    with pytest.raises(ResultsError, match="is no result file of asv"):
+        read_tree(tmp_path)
+
+
+@pytest.mark.parametrize("value", ["text", [1.0], math.inf])
+def test_what_is_no_number_has_failed(tmp_path, value):
+    """asv stores whatever a benchmark returns."""
+    write_tree(tmp_path, tree(record(A, peak=[Measured(1.0)])))
+    path = tmp_path / record(A).path
+    plain = json.loads(path.read_text())
+    plain["results"][PEAK.name][0] = [value]
+    assert record_of(plain).series[PEAK.name].cells[()].value is None
+
+
 def test_facts_are_json():
     found = judged(record(A, error=[seeded([0.1, None])]), record(B, error=[seeded([0.1, 0.2])]))
+    assert only(found).tested is not None
     assert json.loads(json.dumps(facts(found), allow_nan=False))["exit_code"] == found.exit_code
 
 
@@ -373,3 +438,63 @@ def test_missing_settings_and_results_are_named(folder, config, words):
     done = program(folder, "old", "new", config=config)
     assert (done.exit_code, done.stdout) == (2, "")
     assert words in done.stderr
+
+
+@pytest.fixture
+def stand_in(folder, monkeypatch):
+    """Stand in for measuring in turns: of all that is not settled, one benchmark is measured, and the same."""
+    asked = []
+
+    def in_turns(settings, pair, patterns, turns, settled, **said):
+        asked.append(settled)
+        key = Key(PEAK.name, (), identity.machine()["machine"], identity.environment_name())
+        measured = Pair(key, PEAK, Measured(None), Measured(None), ([1.0] * turns, [1.0] * turns))
+        return Common((measured,), ("b is measured at the first commit only",))
+
+    monkeypatch.setattr(between, "in_turns", in_turns)
+    return asked
+
+
+def between_(folder, **options):
+    quiet = {"tell": lambda line: None, "warn": lambda line: None}
+    return between.between(read_settings(folder / "asv.conf.json"), "old", "new", 0.05, turns=4, **options, **quiet)
+
+
+def test_stored_values_of_other_machines_do_not_join_those_measured_here(folder, stand_in):
+    """There, everything is twice as slow at the newer commit."""
+    found = between_(folder)
+    assert [change.key.benchmark for change in found.changes] == [PEAK.name]
+    assert stand_in == [set()]
+    with pytest.raises(BenchError, match=r"--measure measures on this machine, .* and not on machine"):
+        between_(folder, machine="machine")
+
+
+def test_stored_values_of_here_stay_and_so_do_reasons(folder, stand_in, monkeypatch):
+    monkeypatch.setattr(identity, "machine", lambda: {"machine": "machine"})
+    monkeypatch.setattr(identity, "environment_name", lambda: "environment")
+    found = between_(folder)
+    assert {change.key.benchmark for change in found.changes} == {PEAK.name, TIME.name}
+    assert found.exit_code == 1
+    assert found.left_out[0] == "b is measured at the first commit only"
+    assert any(line.startswith("speed.time_step(20)") for line in found.left_out[1:]), found.left_out
+
+
+def test_damage_is_named_where_turns_are_asked_for_too(folder, stand_in):
+    path = next((folder / "results" / "machine").glob("*-environment.json"))
+    whole = path.read_text()
+    try:
+        path.write_text("{")
+        with pytest.raises(ResultsError, match="damaged"):
+            between_(folder)
+    finally:
+        path.write_text(whole)
+
+
+def test_comparing_ends_what_it_has_started_however_it_is_ended(folder, stand_in):
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        assert program(folder, "old", "new", "--measure", "4").exit_code == 0
+        assert {signal.getsignal(number) for number in before} == {signal.default_int_handler}
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

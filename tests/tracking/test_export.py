@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -14,6 +15,7 @@ from harness.stats import t_interval
 from harness.testing import Bench
 from harness.tracking.exporting import export
 from harness.tracking.records import read_tree
+from harness.tracking.timeline import make_timeline
 
 HARDWARE = {"cpu": "A CPU", "cores": 2, "memory_gib": 4, "gpus": [], "machine": "x86_64", "system": "Linux"}
 METRICS = {
@@ -21,6 +23,7 @@ METRICS = {
     "mse": {"better": "lower", "unit": "", "role": "quality", "summary": "", "worst": None},
     "score": {"better": "higher", "unit": "dB", "role": "quality", "summary": "", "worst": None},
     "seconds": {"better": "lower", "unit": "s", "role": "cost", "summary": "", "worst": None},
+    "size": {"better": "lower", "unit": "", "role": "cost", "summary": "", "worst": None},
 }
 BEGAN = datetime(2026, 1, 1, 9, tzinfo=UTC)
 
@@ -55,7 +58,7 @@ def run(seed, values, state="1", method="m", status="done", version="1.0", devic
         "source": state, "task_source": "t", "libraries": "{}", "data": "", "host": "here",
         "variant": "{}", "recipe": "{}", "origin": "default", "trials": 0, "trial": 0,
     }  # fmt: skip
-    split = {"seconds": "train"}
+    split = {"seconds": "train", "size": "train"}
     return common, [
         {"split": split.get(name, "test"), "step": 1, "metric": name, "value": value, "unit": ""}
         for name, value in values.items()
@@ -230,6 +233,35 @@ def test_commits_of_an_export_are_compared_by_their_tags(bench, stored):
     (change,) = json.loads(worse.stdout)["changes"]
     assert (worse.returncode, change["finding"], change["how"], change["n"]) == (1, "worse", "paired by seed", 4)
     assert change["loss"]["mean"] == pytest.approx(0.05 / 0.1875)
+
+
+def test_costs_are_not_paired_by_seed_for_a_busy_day_is_the_same_for_all_seeds(bench, stored):
+    """A count, the same for all seeds, does not depend on the day."""
+    for day in range(2):
+        stored(*[run(seed, {"seconds": 1 + seed + 0.5 * day, "size": 7.0 + day}, state=str(day)) for seed in range(4)])
+    exported(bench)
+    done = bench("asv", "compare", "2026-01-01", "2026-01-02", "--config", "out/asv.conf.json", "--format", "json")
+    found = {change["benchmark"]: (change["how"], change["finding"]) for change in json.loads(done.stdout)["changes"]}
+    assert found == {
+        "s.t.train.seconds": ("stored samples", "cannot be told"), "s.t.train.size": ("paired by seed", "worse"),
+    }  # fmt: skip
+
+
+def test_two_folders_of_one_name_are_refused(bench, stored):
+    stored(run(0, {"accuracy": 0.9}))
+    shutil.copytree(bench.folder / "results" / "s", bench.folder / "other" / "s")
+    done = bench("asv", "export", "results/s", "other/s", "--by", "date", "--out", "out")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("bench: two folders are called 's'")
+    assert bench("asv", "export", "s", "results/s", "--by", "date", "--out", "out").returncode == 0
+
+
+def test_tags_are_made_for_those_who_sign_theirs_too(tmp_path, monkeypatch):
+    (tmp_path / ".gitconfig").write_text("[tag]\n    gpgSign = true\n[gpg]\n    program = false\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    hashes = make_timeline(tmp_path / "history", [("v 1", BEGAN)])
+    assert git(tmp_path / "history", "rev-parse", "v-1") == hashes["v 1"]
 
 
 def test_an_earlier_export_is_replaced_and_nothing_else_is(bench, stored):

@@ -1,14 +1,16 @@
 """`bench asv publish`: what the page holds, and the page in headless Chromium with nothing fetched."""
 
 import json
+import math
 import os
 import re
 import shutil
 
 import pytest
 
+from harness.errors import ResultsError
 from harness.testing import Bench
-from harness.tracking import tree
+from harness.tracking import history, tree
 
 from .conftest import SETTINGS, Repository
 
@@ -28,7 +30,7 @@ def store(repository, commit, values, machine="m1", **params):
     where = {"machine": machine, "python": "3.11", **params}
     columns = ["result", "params", "version", "started_at", "duration", "stats_ci_99_a", "stats_ci_99_b"]
     numbers = list(values.values())
-    known = [None if value is None else 0.98 * value for value in numbers]
+    known = [0.98 * value if isinstance(value, float) else None for value in numbers]
     row = [numbers, [[repr(name) for name in values]], "1", None, None, known, known]
     content = {
         "version": 2, "commit_hash": commit, "env_name": "e", "date": 1000 * repository.minutes, "params": where,
@@ -114,6 +116,18 @@ def test_damaged_and_foreign_results(repository):
     done = bench("asv", "publish")
     assert done.returncode == 2
     assert "00000000-e.json: damaged" in done.stderr
+
+
+def test_a_file_of_another_shape_is_named_and_what_is_infinite_is_left_out(repository):
+    repository.write("asv.conf.json", SETTINGS)
+    repository.write("benchmarks/__init__.py", "")
+    results, commit = repository.folder / ".asv" / "results", repository.commit("one")
+    store(repository, commit, {"steady": 5.0, "slower": math.inf, "late": "text"})
+    (one,) = history.read(results, repository.folder).series
+    assert (one.params, one.points) == (("'steady'",), [(0, 5.0, 4.9, 4.9)])
+    (results / "m1" / f"{commit[:8]}-e.json").write_text('{"version": 2, "results": []}')
+    with pytest.raises(ResultsError, match=f"{commit[:8]}-e.json is no result file of asv"):
+        history.read(results, repository.folder)
 
 
 @needs_browser

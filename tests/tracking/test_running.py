@@ -3,12 +3,15 @@
 import json
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
 from harness.testing import install_plugin
+from harness.tracking import worktree
+from harness.tracking.worktree import NotMeasurableError
 
 from .conftest import PROJECT, SETTINGS, Repository
 
@@ -153,6 +156,35 @@ def test_settings_that_say_nothing_usable(repository):
         done = repository.bench()("asv", "run")
         assert (done.returncode, len(done.stderr.strip().splitlines())) == (2, 1), done.stderr
         assert complaint in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("source", "complaint"),
+    [
+        ("import os\nos._exit(0)\n", "its plugins cannot be listed: one of them ends the process that loads it"),
+        ("import atexit\natexit.register(print, 'goodbye')\n", ""),
+    ],
+)
+def test_plugins_that_quit_or_talk(tmp_path, source, complaint):
+    install_plugin(tmp_path / "site", "bench-toy-odd", "bench_toy_odd", source)
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\nPYTHONPATH="{tmp_path / "site"}" exec "{sys.executable}" "$@"\n')
+    python.chmod(0o700)
+    if complaint:
+        with pytest.raises(NotMeasurableError, match=complaint):
+            worktree._check_plugins(python, set())
+    else:
+        assert worktree._check_plugins(python, set()) == []
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(repository):
+    repository.write("asv.conf.json", SETTINGS)
+    repository.write("benchmarks/__init__.py", "")
+    repository.commit("one")
+    repository.write(".asv", "a file")
+    done = repository.bench()("asv", "run")
+    assert (done.returncode, len(done.stderr.strip().splitlines()), "Traceback" in done.stderr) == (2, 2, False)
+    assert "cannot measure in " in done.stderr
 
 
 def test_without_asv_it_says_what_to_install(repository, tmp_path):

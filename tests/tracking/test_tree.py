@@ -52,6 +52,13 @@ def test_a_new_version_replaces_the_old_one(tmp_path):
     assert stored(path) == {("'y'", "2"): 2.0}
 
 
+def test_values_of_more_or_fewer_parameters_go(tmp_path):
+    path = tmp_path / "c.json"
+    added(path, content({("'x'", "1"): 1.0}, BENCHMARK["params"]), "b.time")
+    added(path, content({("'x'",): 2.0}, [["'x'", "'y'"]]), "b.time")
+    assert stored(path) == {("'x'",): 2.0}
+
+
 def test_other_benchmarks_stay(tmp_path):
     path = tmp_path / "c.json"
     added(path, content({(): 1.0}, [], name="one"), "one")
@@ -69,8 +76,9 @@ def test_skipped_counts_as_measured_and_failed_does_not(tmp_path):
 
 def test_what_is_no_number_counts_as_failed(tmp_path):
     path = tmp_path / "c.json"
-    added(path, content({(): 1.0}, [], name="one") | {"results": {"one": [["1.0"], [], "1"]}}, "one")
-    assert stored(path, "one") == {}
+    for result in ("1.0", [1.0], float("inf"), float("-inf")):
+        added(path, content({(): 1.0}, [], name="one") | {"results": {"one": [[result], [], "1"]}}, "one")
+        assert stored(path, "one") == {}
 
 
 def test_what_was_not_asked_for_is_not_measured(tmp_path):

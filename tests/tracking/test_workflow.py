@@ -36,6 +36,23 @@ def step(workflow, tmp_path):
     return run
 
 
+@pytest.fixture
+def commits(tmp_path):
+    """A repository in which a branch and its base both went on; the environment of a step, and where they parted."""
+
+    def git(*arguments):
+        command = ["git", "-c", "user.name=a", "-c", "user.email=a@b.c", *arguments]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout.strip()
+
+    git("init", "-q", "-b", "main")
+    for message in ("common", "of the base"):
+        git("commit", "-q", "--allow-empty", "-m", message)
+    git("checkout", "-q", "-b", "branch", "main~1")
+    git("commit", "-q", "--allow-empty", "-m", "of the branch")
+    common, base, head = (git("rev-parse", name) for name in ("main~1", "main", "branch"))
+    return {"BASE": base, "HEAD": head}, common
+
+
 def stand_in(folder, code, table):
     program = folder / ".venv" / "bin" / "bench"
     program.parent.mkdir(parents=True)
@@ -44,23 +61,25 @@ def stand_in(folder, code, table):
 
 
 @pytest.mark.parametrize("code", [0, 1, 2])
-def test_the_table_and_the_code_are_kept(step, tmp_path, code):
+def test_the_table_and_the_code_are_kept(step, commits, tmp_path, code):
     stand_in(tmp_path, code, "a table")
-    done = step("Compare", BASE="a" * 40, HEAD="b" * 40)
+    done = step("Compare", **commits[0])
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "summary").read_text() == "a table"
     assert (tmp_path / "output").read_text() == f"code={code}\n"
 
 
-def test_without_a_table_the_job_fails(step, tmp_path):
+def test_without_a_table_the_job_fails(step, commits, tmp_path):
     stand_in(tmp_path, 2, "")
-    assert step("Compare", BASE="a" * 40, HEAD="b" * 40).returncode != 0
+    assert step("Compare", **commits[0]).returncode != 0
+    assert (tmp_path / "arguments").exists()
 
 
-def test_the_program_takes_what_it_is_given(step, tmp_path):
+def test_the_program_takes_what_it_is_given(step, commits, tmp_path):
     stand_in(tmp_path, 0, "a table")
-    step("Compare", BASE="a" * 40, HEAD="b" * 40)
+    step("Compare", **commits[0])
     arguments = (tmp_path / "arguments").read_text().split("\n")[:-1]
+    assert arguments[2:4] == [commits[1], commits[0]["HEAD"]]  # what the base has gained since is not compared
     missing = str(tmp_path / "none.json")
     done = click.testing.CliRunner().invoke(main, [*arguments, "--config", missing])
     assert done.exit_code == 2
