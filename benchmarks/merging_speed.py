@@ -24,7 +24,9 @@ from typing import Any
 
 CHANNELS = 768
 METHODS = ("average", "task_arithmetic", "slerp", "model_stock", "dare", "ties", "pcb", "opcm", "tsv_m", "iso_c")
-PEERS: dict[str, dict[str, Any]] = {  # what mergekit calls it, with the parameters that make it the same
+# What mergekit calls it, with the nearest parameters. It trims every tensor on its own (ties), and rescales what DARE
+# leaves to the tensor's norm of before: these two are not quite the same.
+PEERS: dict[str, dict[str, Any]] = {
     "average": {"merge_method": "linear", "weight": 1.0},
     "task_arithmetic": {"merge_method": "task_arithmetic", "weight": 0.3, "normalize": False},
     "slerp": {"merge_method": "slerp", "t": 0.5},

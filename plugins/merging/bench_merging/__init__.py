@@ -329,7 +329,7 @@ def bench_tasks() -> Iterator[Task]:
             family,
             f"bench_merging.folder_tasks:{attribute}",
             metrics=(*quality, *costs),
-            guard="bench_merging.folder:check",
+            guard=f"bench_merging.folder:{'check_trained' if level in _TRAINED else 'check'}",
             summary=f"the same for checkpoints in folders; a method sees, beyond weights, {LEVELS[level]}",
         )
 
@@ -458,6 +458,7 @@ def bench_datasets() -> Iterator[Dataset]:
     )
 
 
+_TRAINED = ("unlabelled-train", "training")  # levels at which methods see training data
 _EXPONENTS = ("exponent", "exponent_low", "exponent_high", "reference_exponent")
 _SPEED = (
     *("time_ratio", "time_ratio_low", "time_ratio_high", "noise_floor"),

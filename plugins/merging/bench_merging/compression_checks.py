@@ -11,6 +11,8 @@ from harness import Context
 
 Build = Callable[..., Reshaped]
 
+COPIES = 2
+
 
 def _networks() -> list[Network]:
     trunks: list[nn.Module] = [MLP(256, [9, 8], 5), CNN(16, [6, 7], 5)]
@@ -18,8 +20,15 @@ def _networks() -> list[Network]:
 
 
 def _model(network: Network) -> dict[str, torch.Tensor]:
+    """Return weights with some units of every group nearly copies of others."""
     generator = torch.Generator().manual_seed(0)
-    return {n: 0.3 * torch.randn(shape, generator=generator) for n, shape in network.shapes.items()}
+    model = {n: 0.3 * torch.randn(shape, generator=generator) for n, shape in network.shapes.items()}
+    for group in network.groups:
+        for axis in group:
+            own = model[axis.tensor].movedim(axis.axis, 0)
+            copied = own[: COPIES * axis.repeat]
+            own[-COPIES * axis.repeat :] = copied + 1e-3 * torch.randn(copied.shape, generator=generator)
+    return model
 
 
 def _built(build: Build, network: Network) -> dict[str, torch.Tensor]:
@@ -29,7 +38,10 @@ def _built(build: Build, network: Network) -> dict[str, torch.Tensor]:
 
 
 def check_contract(build: Build) -> None:
-    """No group is wider than before, inputs and outputs keep their sizes, values are finite, the model is unchanged."""
+    """A model with near copies of units gets smaller, and no group wider; inputs and outputs keep their sizes.
+
+    Values are finite, and the model is unchanged.
+    """
     for network in _networks():
         model = _model(network)
         before = {name: tensor.clone() for name, tensor in model.items()}
@@ -40,6 +52,8 @@ def check_contract(build: Build) -> None:
             assert small[name].dtype == tensor.dtype, f"'{name}' is of the type {small[name].dtype}"
             wider = [a > b for a, b in zip(small[name].shape, tensor.shape, strict=True)]
             assert not any(wider), f"'{name}' has grown to {tuple(small[name].shape)}"
+        sizes = [sum(tensor.numel() for tensor in state.values()) for state in (small, model)]
+        assert sizes[0] < sizes[1], f"of {sizes[1]} parameters all are left, though some units are nearly copies"
         features = network.features(small, torch.ones(2, 16, 16))
         assert features.shape == (2, 5), f"the features are {tuple(features.shape)}, not (2, 5)"
         assert features.isfinite().all(), "the features are not finite"

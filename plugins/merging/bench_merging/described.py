@@ -56,7 +56,7 @@ def described(path: Path) -> Described:
         raise WeightsError(f"{path}: is not valid YAML: {error}") from error
     if not isinstance(content, dict):
         raise WeightsError(f"{path}: has to be a mapping with 'kind', 'base' and 'experts'")
-    if content.get("kind") not in KINDS:
+    if not isinstance(content.get("kind"), str) or content["kind"] not in KINDS:
         raise WeightsError(f"{path}: 'kind' has to be one of {', '.join(KINDS)}, not {content.get('kind')!r}")
     kind = KINDS[content["kind"]]
     base, experts, unseen = content.get("base"), content.get("experts"), content.get("unseen", [])
@@ -89,7 +89,8 @@ def _lacking(name: str, entry: Any, keys: tuple[str, ...]) -> Iterator[str]:
     for key in keys:
         value = entry.get(key)
         if key == "labels":
-            if not isinstance(value, list) or len(set(value)) < max(2, len(value)):
+            tokens = isinstance(value, list) and all(type(token) is int for token in value)
+            if not tokens or len(set(value)) < max(2, len(value)):
                 yield f"{name}: 'labels' has to be a list of tokens, all different, not {value!r}"
         elif not isinstance(value, str):
             yield f"{name}: '{key}' has to be text, not {value!r}"

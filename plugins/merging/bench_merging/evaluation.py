@@ -13,7 +13,8 @@ from bench_merging.pools.training import head_of_features
 from bench_merging.state import StateDict
 
 PATH = 5  # points on a linear path, ends included
-AT_ONCE = 2**24  # numbers in the inputs that a network is given at a time: 100 images of 3 x 224 x 224
+PIXELS_AT_ONCE = 2**24  # that a network is given at a time: 100 images of 3 x 224 x 224
+TOKENS_AT_ONCE = 2**14  # 128 sequences of 128; every token becomes hundreds of numbers
 
 ModelOf = Callable[[int], StateDict]  # a task -> the model for it; the same for all where there is one
 
@@ -37,7 +38,7 @@ def prototype_accuracies(pool: Pool, model: ModelOf) -> list[float]:
     for task, (train, test) in enumerate(zip(pool.splits["train"], pool.splits["test"], strict=True)):
         weights = model(task)
         head = head_of_features(lambda x, weights=weights: pool.network.features(weights, x), train)
-        found.append(_share(cosine_logits(pool.network.features(weights, test[0]), head), test[1]))
+        found.append(_share(cosine_logits(_features(pool, weights, test[0]), head), test[1]))
     return found
 
 
@@ -103,8 +104,9 @@ def _logits(pool: Pool, model: StateDict, inputs: Tensor, task: int) -> Tensor:
 
 
 def _features(pool: Pool, model: StateDict, inputs: Tensor) -> Tensor:
-    """Return the features of inputs, (n, d), computed on as many inputs at a time as fit `AT_ONCE`."""
-    rows = max(1, AT_ONCE // inputs[0].numel())
+    """Return the features of inputs, (n, d), computed on as many inputs at a time as a network is given."""
+    is_tokens = inputs.dim() == 2 and not inputs.is_floating_point()
+    rows = max(1, (TOKENS_AT_ONCE if is_tokens else PIXELS_AT_ONCE) // inputs[0].numel())
     return torch.cat([pool.network.features(model, part) for part in inputs.split(rows)])
 
 

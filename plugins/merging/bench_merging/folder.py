@@ -89,21 +89,28 @@ def read_folder(path: Path) -> Pool:
     splits = {split: [_examples(pool, entry, split) for entry in pool.experts] for split in _splits(pool)}
     found = [_head(pool, entry, expert) for entry, expert in zip(pool.experts, experts, strict=True)]
     network = Network(trunk, found, _classify(pool.kind, base.checkpoint))
-    for task, entry in enumerate(pool.experts):
-        _check_examples(pool, entry, network, Some(base, tuned), splits["test"][task], task)
-    return Pool(
-        network,
-        Some(base, tuned),
-        own,
-        splits,
-        [_examples(pool, entry, "test") for entry in pool.unseen],
-        [_head(pool, entry, base) for entry in pool.unseen],
-    )
+    for split, examples in splits.items():
+        for entry, own_examples, head in zip(pool.experts, examples, found, strict=True):
+            _check_examples(pool.of(entry["data"]), split, network, Some(base, tuned), own_examples, head)
+    unseen = [_examples(pool, entry, "test") for entry in pool.unseen]
+    unseen_heads = [_head(pool, entry, base) for entry in pool.unseen]
+    for entry, examples, head in zip(pool.unseen, unseen, unseen_heads, strict=True):
+        _check_examples(pool.of(entry["data"]), "test", network, Some(base, tuned), examples, head)
+    return Pool(network, Some(base, tuned), own, splits, unseen, unseen_heads)
 
 
 def check(*, path: str, sha256: str, **others: Any) -> None:
     """Read a pool whole, before anything is run. Raises WeightsError, which names the file and what in it is wrong."""
     read_believed(Path(path), sha256)
+
+
+def check_trained(*, path: str, sha256: str, **others: Any) -> None:
+    """The same for a task that shows training data to methods: all experts' data has to have it."""
+    check(path=path, sha256=sha256)
+    pool = described(Path(path))
+    for folder in (pool.of(entry["data"]) for entry in pool.experts):
+        if not (folder / "train_inputs.npy").exists():
+            raise WeightsError(f"{folder}: lacks train_inputs.npy, and this task shows training data to methods")
 
 
 def read_believed(path: Path, sha256: str) -> Pool:
@@ -175,7 +182,10 @@ def _check_base(path: Path, base: StateDict, experts: Sequence[StateDict]) -> No
 
 def _head(pool: Described, entry: Entry, weights: Weights) -> Tensor:
     if pool.kind.head == "head":
-        return heads.of_texts(_array(pool.of(entry["head"])))
+        embeddings = _array(pool.of(entry["head"]))
+        if embeddings.dim() != 2:
+            raise WeightsError(f"{pool.of(entry['head'])}: has the shape {tuple(embeddings.shape)}, and not (C, d)")
+        return heads.of_texts(embeddings)
     if pool.kind.head == "labels":
         size = len(weights["shared.weight"])
         if not all(isinstance(token, int) and 0 <= token < size for token in entry["labels"]):
@@ -184,7 +194,11 @@ def _head(pool: Described, entry: Entry, weights: Weights) -> Tensor:
     weight, bias = (f"{pool.kind.classifier}.{part}" for part in ("weight", "bias"))
     if weight not in weights.checkpoint:
         raise WeightsError(f"{weights.path}: lacks the tensor '{weight}', its head")
-    return heads.of_classifier(weights.checkpoint[weight], weights.checkpoint.get(bias))
+    found, offset = weights.checkpoint[weight], weights.checkpoint.get(bias)
+    if found.dim() != 2 or (offset is not None and offset.shape != found.shape[:1]):
+        shapes = f"'{weight}' {tuple(found.shape)}" + ("" if offset is None else f", '{bias}' {tuple(offset.shape)}")
+        raise WeightsError(f"{weights.path}: the shapes of its head are not (C, d) and (C,): {shapes}")
+    return heads.of_classifier(found, offset)
 
 
 def _classify(kind: Kind, base: Checkpoint) -> Classify:
@@ -201,36 +215,42 @@ def _array(path: Path) -> Tensor:
 
 
 def _splits(pool: Described) -> list[str]:
-    """Return "val", "test", and what else the data of all experts has: "train", and corrupted test inputs."""
+    """Return "test", "val", and what else the data of all experts has: "train", and corrupted test inputs."""
     first, *others = [pool.of(entry["data"]) for entry in pool.experts]
     found = sorted(file.name.removesuffix("_inputs.npy") for file in first.glob("*_inputs.npy"))
     further = [split for split in found if split == "train" or split.startswith("test-")]
     shared = [s for s in further if all((folder / f"{s}_inputs.npy").exists() for folder in others)]
-    return ["val", "test", *shared]
+    return ["test", "val", *shared]
 
 
 def _examples(pool: Described, entry: Entry, split: str) -> Examples:
     folder, kept = pool.of(entry["data"]), split.partition("-")[0]  # corrupted inputs have the labels of the others
-    inputs, labels = _array(folder / f"{split}_inputs.npy"), _array(folder / f"{kept}_targets.npy").long()
+    inputs, labels = _array(folder / f"{split}_inputs.npy"), _array(folder / f"{kept}_targets.npy")
+    if inputs.dim() < 2:
+        raise WeightsError(f"{folder}: {split}_inputs.npy has the shape {tuple(inputs.shape)}, and not (n, ...)")
+    if labels.dim() != 1 or labels.dtype == torch.bool or labels.is_floating_point() or labels.is_complex():
+        shown = f"{tuple(labels.shape)} {str(labels.dtype).removeprefix('torch.')}"
+        raise WeightsError(f"{folder}: {kept}_targets.npy has to hold whole numbers of the shape (n,), not {shown}")
     if len(inputs) != len(labels) or not len(labels):
         raise WeightsError(f"{folder}: {split} has {len(inputs)} inputs and {len(labels)} targets")
-    return inputs, labels
+    return inputs, labels.long()
 
 
 @torch.no_grad()
 def _check_examples(
-    pool: Described, entry: Entry, network: Network, base: StateDict, examples: Examples, task: int
+    folder: Path, split: str, network: Network, base: StateDict, examples: Examples, head: Tensor
 ) -> None:
-    """Raise WeightsError where a task's test data is not for this model and head."""
+    """Raise WeightsError where a split of a task's data is not for this model and head."""
     inputs, labels = examples
-    folder, classes = pool.of(entry["data"]), network.heads[task].shape[1]
-    if int(labels.min()) < 0 or int(labels.max()) >= classes:
-        raise WeightsError(f"{folder}: test_targets.npy goes beyond the {classes} classes of the head")
-    largest = inputs.flatten(1).amax(1).argmax()  # of tokens, one that is beyond the vocabulary would be there
+    if int(labels.min()) < 0 or int(labels.max()) >= head.shape[1]:
+        targets = f"{split.partition('-')[0]}_targets.npy"
+        raise WeightsError(f"{folder}: {targets} goes beyond the {head.shape[1]} classes of the head")
+    # Of tokens, one that is beyond the vocabulary would be in the largest; images, all of a size, are not read whole.
+    chosen = int(inputs.amax(1).argmax()) if inputs.dim() == 2 else 0
     try:
-        network.logits(base, inputs[largest : largest + 1], task)
-    except (RuntimeError, IndexError) as error:
-        raise WeightsError(f"{folder}: test_inputs.npy does not fit the model or its head: {error}") from error
+        network.classify(network.features(base, inputs[chosen : chosen + 1]), head)
+    except (RuntimeError, IndexError, ValueError, TypeError) as error:
+        raise WeightsError(f"{folder}: {split}_inputs.npy does not fit the model or its head: {error}") from error
 
 
 def check_accuracies(path: Path, pool: Pool) -> None:

@@ -3,9 +3,11 @@
 import pytest
 import torch
 
-from bench_merging.methods.ifm import distances, ifm, join, merged, random_merging, unit_pruning
+from bench_merging.compression_checks import check_contract
+from bench_merging.methods.ifm import closest, distances, ifm, join, merged, random_merging, unit_pruning
 from bench_merging.methods.weight_matching import permuted, units
 from bench_merging.network import CNN, MLP, Network
+from bench_merging.result import Reshaped
 from harness.testing import conformance_cases
 
 
@@ -92,15 +94,35 @@ def test_summed_producers_and_mean_consumers_are_mean_producers_and_summed_consu
 
 def test_the_closest_pair_is_that_of_a_plain_search(network):
     state = {name: tensor.double() for name, tensor in weights(network).items()}
-    group = network.groups[0]
-    found = distances(state, group)
-    name = group[0].tensor
-    own = state[name].flatten(1)
-    assert torch.allclose(found, found.T)
-    assert (found + 1e-9 >= torch.cdist(own, own).square()).all()
+    for group in network.groups:
+        found = distances(state, group)
+        count = len(found)
+        expected = torch.zeros(count, count).double()
+        for i in range(count):
+            for j in range(count):
+                for axis in group:
+                    tensor = state[axis.tensor].movedim(axis.axis, 0)
+                    one, other = (tensor[k * axis.repeat : (k + 1) * axis.repeat] for k in (i, j))
+                    expected[i, j] += (one - other).square().sum() if tensor.dim() > 1 else 0.0
+        torch.testing.assert_close(found, expected)
+        pairs = [(i, j) for i in range(count) for j in range(i + 1, count)]
+        nearest = min(pairs, key=lambda pair: float(expected[pair]))
+        assert closest(state, group, 1.0) == nearest
+        ratio = float(expected[nearest] / expected.max())
+        assert closest(state, group, 1.001 * ratio) == nearest
+        assert closest(state, group, 0.999 * ratio) is None
+
+
+def test_a_sweep_goes_through_all_groups_and_the_last_merges_nothing(network):
+    state = {name: tensor.double() for name, tensor in weights(network).items()}
     seen = []
     merged(state, network.groups, lambda s, g: seen.append(len(distances(s, g))) or None, [9] * len(network.groups))
     assert seen == [len(state[g[0].tensor]) for g in network.groups]  # one sweep, in which nothing merges
+
+
+def test_the_checks_refuse_a_compression_that_merges_nothing():
+    with pytest.raises(AssertionError, match="are nearly copies"):
+        check_contract(lambda *, model, network: Reshaped(dict(model)))
 
 
 def test_controls_are_as_narrow(network):

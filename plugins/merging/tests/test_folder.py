@@ -234,6 +234,13 @@ WEIGHT = "visual_projection.weight"
         (lambda f: f.write("two", f.read("one")), "expert 1 and expert 0 have the same sha256"),
         (lambda f: np.save(f.path / "one" / "val_inputs.npy", np.ones((3, 3, 8, 8))), "val has 3 inputs and 12 "),
         (lambda f: np.save(f.path / "one" / "test_targets.npy", np.arange(12)), "goes beyond the 3 classes"),
+        (lambda f: np.save(f.path / "two" / "train_targets.npy", np.arange(12)), "train_targets.npy goes beyond the 3"),
+        (lambda f: np.save(f.path / "two" / "val_targets.npy", np.arange(12)), "val_targets.npy goes beyond the 3 "),
+        (lambda f: np.save(f.path / "one" / "test_targets.npy", np.zeros((12, 1), int)), r"not \(12, 1\) int64"),
+        (lambda f: np.save(f.path / "one" / "val_targets.npy", np.ones(12)), r"one: val_targets.npy has .* float64"),
+        (lambda f: np.save(f.path / "one" / "val_inputs.npy", np.ones(12)), r"val_inputs.npy has the shape \(12,\)"),
+        (lambda f: np.save(f.path / "two" / "val_inputs.npy", np.ones((12, 3, 9, 12))), "two: val_inputs.npy does not"),
+        (lambda f: np.save(f.path / "two" / "head.npy", np.ones(6)), r"two/head.npy: has the shape \(6,\)"),
         (lambda f: np.save(f.path / "two" / "test_inputs.npy", np.ones((12, 3, 9, 12))), "two: test_inputs.npy "),
         (lambda f: np.save(f.path / "two" / "head.npy", np.ones((3, 4))), "two: test_inputs.npy does not fit"),
         (lambda f: (f.path / "two" / "head.npy").write_bytes(b"\x80\x04pickled"), "head.npy: is no array"),
@@ -251,6 +258,7 @@ def test_what_is_wrong_with_a_checkpoint_or_its_data_is_named(folder, spoil, mes
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ({"kind": ["vit"]}, r"'kind' has to be one of .*, not \['vit'\]"),
         ({"kind": "resnet"}, "'kind' has to be one of clip-vision, vit, gpt2, t5, not 'resnet'"),
         ({"base": {"path": "one", "sha256": "0"}}, "one: is another checkpoint than pool.yaml says"),
         ({"base": {"path": "nowhere", "sha256": "0"}}, "nowhere/config.json"),
@@ -269,7 +277,11 @@ def test_a_wrong_description_is_named(folder, changes, message):
 
 def test_wrong_labels_and_heads_are_named(folder, tmp_path):
     made = folder("t5")
-    for labels, message in (([4, 4, 5], "a list of tokens, all different"), ([4, 5, 20], "tokens below 20")):
+    for labels, message in (
+        ([4, 4, 5], "a list of tokens, all different"),
+        ([[4], [5]], "a list of tokens, all different"),
+        ([4, 5, 20], "tokens below 20"),
+    ):
         entries = [made.entry(name) | {"labels": labels} for name in NAMES[1:]]
         with pytest.raises(WeightsError, match=message):
             read_folder(made.describe(experts=entries))
@@ -284,6 +296,36 @@ def test_wrong_labels_and_heads_are_named(folder, tmp_path):
     made.spoil("two", **{"classifier.weight": None})
     with pytest.raises(WeightsError, match=r"two: lacks the tensor 'classifier\.weight', its head"):
         read_folder(made.describe())
+
+
+def test_data_of_a_task_without_an_expert_is_held_against_its_head(folder):
+    made = folder()
+    np.save(made.path / "base" / "test_targets.npy", np.arange(12))
+    with pytest.raises(WeightsError, match=r"base: test_targets\.npy goes beyond the 3 classes"):
+        read_folder(made.describe(unseen=[{"task": "three", "head": "base/head.npy", "data": "base"}]))
+
+
+def test_an_expert_that_only_has_another_type_is_the_base(folder):
+    made = folder()
+    halves = {n: t.half() if t.is_floating_point() else t for n, t in made.read("base").items()}
+    made.write("base", {n: t.float() if t.is_floating_point() else t for n, t in halves.items()})
+    made.write("one", halves)
+    with pytest.raises(WeightsError, match="one: equals the base in every tensor"):
+        read_folder(made.describe())
+
+
+@pytest.mark.parametrize("name", ["one", "two"])
+def test_training_data_has_to_be_there_where_methods_see_it(folder, bench, name):
+    made = folder()
+    for what in ("inputs", "targets"):
+        (made.path / name / f"train_{what}.npy").unlink()
+    path = made.describe()
+    text = SUITE.replace("DIGEST", hashlib.sha256(path.read_bytes()).hexdigest())
+    bench.write("s.yaml", text.replace("merge-data-free", "merge-unlabelled-train").replace("average", "regmean"))
+    done = bench("run", "s.yaml")
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert f"{name}: lacks train_inputs.npy" in done.stderr
 
 
 SUITE = """\

@@ -7,7 +7,7 @@ import torch
 
 from bench_merging.access import Access
 from bench_merging.methods.opcm import opcm, projected
-from bench_merging.methods.pcb import pcb, pcb_es
+from bench_merging.methods.pcb import _Competition, _Rules, pcb, pcb_es
 from bench_merging.network import MLP, Network
 
 
@@ -77,7 +77,8 @@ def by_hand(tau, keep, clip, inter, drop, mask):
         "raw": torch.tanh(tau * tau.sum(0)),
         "paper": unit(tau[:, None] * tau[None]).softmax(-1).sum(1),
     }[inter]
-    score = torch.exp(count * signed.square()) * between
+    growth = count * signed.square()
+    score = (growth.exp() if drop == "shifted" else size * growth.softmax(-1)) * between
     if mask < 1:
         score = score * (tau.abs() >= ordered[:, int(size * (1 - mask)) - 1 : int(size * (1 - mask))])
     threshold = score.sort().values[:, int(size * (1 - keep))][:, None]
@@ -97,7 +98,7 @@ def test_pcb_tensor_by_tensor_is_pcb_of_whole_vectors(draw, inter, drop, mask):
     torch.testing.assert_close(found, by_hand(whole, 0.2, 0.01, inter, drop, mask), rtol=1e-3, atol=1e-5)
 
 
-def test_the_evolutionary_script_starts_at_one_and_stays_in_its_box(draw):
+def test_the_evolutionary_script_starts_at_one_and_finds_better(draw):
     base, experts = draw(3)
     target = pcb(base=base, experts=experts, access=None, keep=0.05, scale=1.2)
 
@@ -111,6 +112,26 @@ def test_the_evolutionary_script_starts_at_one_and_stays_in_its_box(draw):
     at_one = pcb(base=base, experts=experts, access=None, keep=0.05)
     assert all(torch.allclose(found[0][n], at_one[n], atol=1e-6) for n in base)
     assert evaluate(found[1], 0) > 0.3 * evaluate(found[0], 0)
+
+
+def test_the_evolutionary_script_keeps_to_its_box_though_more_would_be_better(draw):
+    base, experts = draw(3)
+    target = pcb(base=base, experts=experts, access=None, keep=0.05, scale=2.0)
+    competition = _Competition(base, experts, _Rules(0.05, 0.01, "pairs", "shifted", 1.0))
+    shares = torch.cat([competition.shares(name).flatten(1) for name in sorted(base)], dim=1)
+
+    def scales(model):
+        update = torch.cat([(model[n] - base[n]).flatten() for n in sorted(base)])
+        return torch.linalg.lstsq(shares.T, update[:, None]).solution[:, 0]
+
+    def evaluate(model, _):
+        return -float(sum((model[n] - target[n]).abs().sum() for n in base))
+
+    access = Access(Network(MLP(2, [2], 2), [torch.eye(2)] * 3), evaluate=evaluate, budget=600)
+    found = scales(pcb_es(base=base, experts=experts, access=access, trials=200))
+    torch.testing.assert_close(scales(target), torch.full((3,), 2.0))
+    assert found.max() <= 1.3 + 1e-4
+    assert found.min() > 1.2
 
 
 @pytest.mark.parametrize("inter", ["pairs", "sum", "raw", "paper"])

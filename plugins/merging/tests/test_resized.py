@@ -1,5 +1,7 @@
 """Models of other shapes than the base's: PLeaS in part, and paths through the experts' layers."""
 
+from itertools import permutations
+
 import pandas as pd
 import pytest
 import torch
@@ -7,8 +9,9 @@ import torch
 from bench_merging.access import Access
 from bench_merging.methods.data_flow import data_flow, routed
 from bench_merging.methods.partial import layout, least_alike, shares
-from bench_merging.methods.pleas import pleas
+from bench_merging.methods.pleas import _matched, pleas
 from bench_merging.methods.weight_matching import permuted
+from bench_merging.methods.zipit import group_activations
 from bench_merging.network import CNN, MLP, Network
 from bench_merging.residual import Residual
 from bench_merging.result import Reshaped
@@ -37,6 +40,21 @@ def test_with_all_units_apart_pleas_computes_the_mean_of_both_models(trunk, matc
     out, into = weight.shape[0] // 2, weight.shape[1] // 2
     assert not weight[:out, into:].any()  # nothing leads from own units of one expert to those of the other
     assert not weight[out:, :into].any()
+
+
+def test_units_are_matched_by_the_distance_of_what_they_give_or_by_its_correlation():
+    network, (a, b) = pair(MLP(256, [4], 6))
+    x = torch.randn(30, 16, 16)
+    ((one,), (other,)) = (group_activations(network, state, x, network.groups) for state in (a, b))
+    similarities = {
+        "activations": -(one.T[:, None] - other.T[None]).norm(dim=2),
+        "correlations": torch.corrcoef(torch.cat([one, other], dim=1).T)[:4, 4:],
+    }
+    for matching, similarity in similarities.items():
+        best = max(permutations(range(4)), key=lambda order, s=similarity: float(s[range(4), order].sum()))
+        (found,), (alike,) = _matched(network, a, b, x, matching)
+        assert found.tolist() == list(best)
+        torch.testing.assert_close(alike, similarity[range(4), best])
 
 
 def test_a_larger_budget_fits_the_models_better_and_keeps_to_its_cost():

@@ -17,12 +17,19 @@ from torch import Tensor
 
 from bench_merging.access import Access
 from bench_merging.state import StateDict, add, task_vectors
+from harness import Skip
 
 FLOOR = 1e-6  # of a norm
 
 
 def model_stock(*, base: StateDict, experts: Sequence[StateDict], access: Access) -> dict[str, Tensor]:
-    """Return the interpolation between base and mean of the experts, with a ratio for each tensor."""
+    """Return the interpolation between base and mean of the experts, with a ratio for each tensor.
+
+    Raises:
+        Skip: there is one expert only.
+    """
+    if len(experts) < 2:
+        raise Skip("model stock takes angles between experts, and here is one")
 
     def delta(name: str) -> Tensor:
         tau = task_vectors(name, base, experts)

@@ -4,7 +4,8 @@ One vector of D entries per expert, over all floating tensors; N(x) = (x - min x
 
     a_i        |tau_i| limited to its `clip` and 1 - `clip` quantiles (sorted entries int(D c) and int(D (1 - c)) - 1)
     tau~_i     sign(tau_i) a_i;  tau^_i = sign(tau_i) N(a_i)
-    intra_i    exp(K N(a_i)^2)
+    intra_i    exp(K N(a_i)^2); for "masked", where it does not cancel, over its mean over the D entries: D times the
+               softmax, and D is the same for all experts
     inter_i    "pairs": sum_j tanh(tau^_i tau^_j), j = i included;  "sum": tanh(tau_i sum_j tau^_j);
                "raw": tanh(tau_i sum_j tau_j);  "paper": sum_j softmax(N(tau_i tau_j)) over the D entries
     b_i        intra_i inter_i; with `mask` below 1, 0 but for this share of the entries, the largest by |tau_i|
@@ -16,9 +17,9 @@ One vector of D entries per expert, over all floating tensors; N(x) = (x - min x
 The paper has "masked"; all released code (duguodong7/pcb-merging) has "shifted", the default. There "pairs" stands in
 the evolutionary script, "sum" in the vision script, which holds `mask` as a comment, and "raw" in the stand-alone file
 and for language; none has the "paper"'s. These are presets. All lambda_i are `scale`, but in `pcb-es`, which searches
-them as the evolutionary script does: from 1 in [0.8, 1.3], 100 candidates, by mean validation accuracy; with CMA-ES in
-place of the script's choice of a search. Where a vector has one value only, N is 0 (the released code divides zero by
-zero).
+them as the evolutionary script does: from 1 in [0.8, 1.3], at most 100 candidates, by mean validation accuracy; with
+CMA-ES in place of the script's choice of a search. Where a vector has one value only, N is 0 (the released code divides
+zero by zero).
 
 Tensors are read one by one, K + 3 times or more, since thresholds are over all of them: held are two vectors of D
 entries and one tensor of every expert.
@@ -121,6 +122,7 @@ class _Competition:
         everyone = range(len(experts))
         self.limits = [self._limits(i) for i in everyone]
         self.pairs = {(i, j): self._pair(i, j) for i in everyone for j in everyone} if rules.inter == "paper" else {}
+        self.divisors = [self._divisor(i) if rules.drop == "masked" else 1.0 for i in everyone]
         self.bounds = [self._bounds(i) for i in everyone]
 
     def shares(self, name: str) -> Tensor:
@@ -140,6 +142,15 @@ class _Competition:
         every.partition(sorted(set(places)))
         low, high, least = (float(every[place]) for place in places)
         return low, high, least if mask < 1 else 0.0
+
+    def _divisor(self, i: int) -> float:
+        """Return the mean of exp(K N(a_i)^2) over all entries."""
+        total, size = 0.0, 0
+        for name in self.names:
+            own = self._normalised(task_vectors(name, self.base, [self.experts[i]]), i)
+            total += float(_growth(own, len(self.experts)).sum(dtype=torch.float64))
+            size += own.numel()
+        return total / size
 
     def _bounds(self, i: int) -> tuple[float, float]:
         """Return the threshold t_i and the largest score of expert i."""
@@ -162,7 +173,7 @@ class _Competition:
     def _score(self, tau: Tensor, i: int) -> Tensor:
         """Return b_i of one tensor, given the task vectors (K, *shape)."""
         own = self._normalised(tau[i], i)
-        score = own.square().mul_(len(tau)).exp_() * self._between(tau, i, own)
+        score = _growth(own, len(tau)).div_(self.divisors[i]) * self._between(tau, i, own)
         least = self.limits[i][2]
         return score.masked_fill_(tau[i].abs() < least, 0) if least else score
 
@@ -194,6 +205,11 @@ class _Competition:
         products = [task_vectors(n, self.base, [self.experts[i], self.experts[j]]).prod(0) for n in self.names]
         low, high = min(float(p.min()) for p in products), max(float(p.max()) for p in products)
         return low, high, sum(float(_unit(p, low, high).exp_().sum(dtype=torch.float64)) for p in products)
+
+
+def _growth(own: Tensor, count: int) -> Tensor:
+    """Return exp(K x^2)."""
+    return own.square().mul_(count).exp_()
 
 
 def _unit(x: Tensor, low: float, high: float) -> Tensor:

@@ -1,8 +1,9 @@
 """PLeaS: match units, merge all or some of them, then fit every layer by least squares; Nasery et al. 2025,
 arXiv:2407.02447.
 
-    P        permutation of expert B's units, by weight matching (`matching="weights"`) or by the correlation of
-             activations (`"activations"`, the paper's default)
+    P        permutation of expert B's units, by weight matching (`matching="weights"`), by the distance of activations
+             (`"activations"`, the default, as released; there summed over batches, here over all inputs at once) or by
+             their correlation (`"correlations"`)
     z, y     input and output of a layer of an original expert, on the inputs of both tasks, in the layout of
              `partial`: [(z_A + P z_B)/2 of merged units | z_A of its own | z_B of its own], y likewise
     W, b     least squares of ||z W^T + b - y||^2, for every layer on its own; nothing leads from units of one
@@ -43,7 +44,7 @@ def pleas(
     base: StateDict,
     experts: Sequence[StateDict],
     access: Access,
-    matching: Literal["activations", "weights", "none"] = "activations",
+    matching: Literal["activations", "correlations", "weights", "none"] = "activations",
     examples: int = 256,
     budget: float = 1.0,
 ) -> dict[str, Tensor] | Reshaped:
@@ -86,9 +87,12 @@ def _matched(
     found, alike = [], []
     for one, other in pairs:
         size = one.shape[1]
-        similarity = correlation(torch.cat([one, other], dim=1))[:size, size:]
+        if matching == "correlations":
+            similarity = correlation(torch.cat([one, other], dim=1))[:size, size:]
+        else:
+            similarity = -torch.cdist(one.T, other.T)
         columns = linear_sum_assignment(similarity.numpy(), maximize=True)[1]
-        found.append(torch.from_numpy(columns) if matching == "activations" else torch.arange(size))
+        found.append(torch.arange(size) if matching == "none" else torch.from_numpy(columns))
         alike.append(similarity[torch.arange(size), found[-1]])
     return found, alike
 
