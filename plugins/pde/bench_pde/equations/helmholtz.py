@@ -2,9 +2,9 @@
 there where |x - 0.5| <= 0.15, and elsewhere the normal derivative is 0 (Helmholtz).
 
 The problem of de Hoop, Huang, Qian & Stuart 2022 (arXiv:2203.13181), the push as in their code: the wave speed is
-c = 20 + tanh v with v from N(0, (-Δ + 9)^-2), zero Neumann conditions. Published: ω = 1000 on 101² nodes, where a wave is
-12 cells long; 4,000 and 200 samples for MgNO (arXiv:2310.19809). The solution is large where ω is near a resonance. The
-mean of 16 solutions on 125² nodes has an error of 5 to 45 % at ω = 600, of 6 to 19 % at 800.
+c = 20 + tanh v with v from N(0, (-Δ + 9)^-2), zero Neumann conditions. Published: ω = 1000 on 101² nodes, where a wave
+is 12 cells long; 4,000 and 200 samples for MgNO (arXiv:2310.19809). The solution is large where ω is near a resonance.
+The mean of 16 solutions on 125² nodes has an error of 5 to 45 % at ω = 600, of 6 to 19 % at 800.
 
 Five-point finite differences on the nodes, with a mirrored node beyond each side, of second order; sparse LU.
 """
