@@ -41,11 +41,18 @@ def check_loss(build: Build) -> None:
 def check_gradients(build: Build) -> None:
     """Gradients of a loss reach every parameter that the output depends on, are finite, and one is not 0."""
     for name, model, y in _built(build):
-        model(y).square().sum().backward()
+        before = model(y)
+        before.square().sum().backward()
         gradients = [p.grad for p in model.parameters() if p.grad is not None]
         assert gradients, f"{name}: no parameter has a gradient"
         assert all(g.isfinite().all() for g in gradients), f"{name}: a gradient is not finite"
         assert any(g.abs().max() > 0 for g in gradients), f"{name}: all gradients are 0"
+        for key, parameter in model.named_parameters():
+            if parameter.grad is None:
+                with torch.no_grad():
+                    parameter.add_(1)
+                changed = _difference(model(y), before)
+                assert changed <= ROUNDING, f"{name}: no gradient reaches {key}, on which the output depends"
 
 
 def check_no_grad(build: Build) -> None:

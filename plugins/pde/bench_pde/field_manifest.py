@@ -19,6 +19,7 @@ _DISTANCE = {
     "level_features": 1,
     "omega_lowest": 30.0,
     "omega_highest": 300.0,
+    "feature_lr": 1e-4,
 }
 
 

@@ -18,8 +18,8 @@ def methods() -> Iterator[Method]:
         presets=(
             Preset(
                 "taylor-green",
-                source="the authors' scripts/fluid2Dtlgn.sh: 100 times of three parts, each of 20,000 gradients",
-                params={"lr": 1e-4, "fit_lr": 1e-4, "schedule": "plateau"},
+                source="the authors' scripts/fluid2Dtlgn.sh: 20,000 gradients for the first fit and each of 300 parts",
+                params={"fit": 1 / 301, "lr": 1e-4, "fit_lr": 1e-4, "schedule": "plateau"},
             ),
         ),
         summary="implicit neural spatial representation of velocity and pressure, stepped by three minimisations",

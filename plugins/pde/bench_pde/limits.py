@@ -158,7 +158,7 @@ _SHAPES = {  # dimensions, channels of a frame, boundary
     "dam-break": (2, 1, "open"),
     "wave": (2, 2, "dirichlet"),
 }
-_POSITIVE = ("points", "frames", "interval", "train", "steps", "batch_size", "lr")
+_POSITIVE = ("points", "frames", "interval", "train", "val", "test", "steps", "batch_size", "lr")
 
 
 def task(name: str, params: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -44,7 +44,7 @@ def methods() -> Iterator[Method]:
         traits=_LEARNED,
         presets=(
             _preset("64", [4, 6, 4]),
-            _preset("128", [6, 8, 4]),
+            _preset("128", [6, 10, 6]),
         ),
         summary="deep conjugate directions: a network proposes where to go",
     )

@@ -51,7 +51,9 @@ def pdebench_fields(path: Path, space: int, time: int) -> np.ndarray:
 
 def mat(path: Path, *names: str) -> list[np.ndarray]:
     """Return arrays of a .mat file, of version 5 or 7.3, samples first. Raises ValueError where one is missing."""
-    if path.read_bytes()[:128].startswith(b"MATLAB 7.3") or path.read_bytes()[:4] == b"\x89HDF":
+    with path.open("rb") as opened:
+        head = opened.read(10)
+    if head.startswith((b"MATLAB 7.3", b"\x89HDF")):
         with _hdf5(path) as file:
             held: Mapping[str, Any] = {name: np.asarray(file[name]).T for name in names if name in file}
     else:

@@ -55,8 +55,8 @@ def methods() -> Iterator[Method]:
         presets=(
             Preset(
                 "advection",
-                source="the authors' scripts/advect1D.sh, which asks for 240 times of 20,000 gradients",
-                params={"lr": 1e-4, "fit_lr": 1e-4, "schedule": "plateau"},
+                source="the authors' scripts/advect1D.sh, 20,000 gradients for the first fit and each of 240 times",
+                params={"fit": 1 / 241, "lr": 1e-4, "fit_lr": 1e-4, "schedule": "plateau"},
             ),
         ),
         summary="implicit neural spatial representation: a network of space, stepped through time by minimisation",

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -165,7 +166,16 @@ def test_shapes_are_weighted_covariances_over_alpha_within_bounds():
     expected = (offset.T * weight[:300]) @ offset / weight[:300].sum() / 0.5
     assert torch.allclose(covariance[0], expected, rtol=2e-3)
     assert torch.linalg.eigvalsh(covariance).min() > 0  # that of a single point, too
-    assert float(placement.spreads(points, weight, centres)[0]) == pytest.approx(float(expected.trace()), rel=1e-3)
+
+
+def test_a_linear_kernel_is_a_half_where_the_spread_of_its_points_is():
+    points = 0.3 + 0.02 * torch.randn(300, 3)
+    weight, centre = torch.rand(300), torch.full((1, 3), 0.3)
+    spread = ((weight * (points - centre).square().sum(1)).sum() / weight.sum() / 0.5).sqrt()
+    reach = placement.spreads(points, weight, centre).sqrt()
+    field = SimpleNamespace(kernel="linear", centres=centre, shape=1 / reach[:, None])
+    at = centre + torch.tensor([[1.0, 0.0, 0.0]]) * spread
+    assert float(NeuRBF.kernels(field, at, torch.zeros(1, 1, dtype=torch.long))) == pytest.approx(0.5, rel=1e-3)
 
 
 def test_kernels_gather_where_there_is_detail():

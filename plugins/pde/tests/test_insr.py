@@ -21,6 +21,7 @@ from bench_pde.solvers.semi_lagrangian import Nodes, Transport, semi_lagrangian
 from bench_pde.solvers.siren import Siren
 from bench_pde.solvers.stepped import Stepped
 from harness import Skip
+from harness.catalog import load_catalog
 from harness.testing import bench  # noqa: F401 - a fixture
 
 
@@ -178,6 +179,12 @@ def test_bad_parameters_are_refused(make, message):
 def test_gradients_are_divided_evenly():
     assert shares(100, 0.25, 10) == (25, [7, 8, 7, 8, 7, 8, 7, 8, 7, 8])
     assert shares(4, 0.5, 3) == (1, [1, 1, 1])
+    for method, times in (
+        ("insr", 240),
+        ("insr-flow", 300),
+    ):  # as published: 20,000 for each
+        (fit,) = (preset.params["fit"] for preset in load_catalog().methods[method].presets)
+        assert shares((1 + times) * 20_000, fit, times) == (20_000, [20_000] * times)
     first, each = shares(8000, 0.25, 60)
     assert first + sum(each) == 8000
 

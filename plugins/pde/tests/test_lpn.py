@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 import torch
 
-from bench_pde.denoiser_checks import check_proximal
+from bench_pde.denoiser_checks import check_gradients, check_proximal
 from bench_pde.denoiser_metrics import mode_error, prior_error, psnr
 from bench_pde.denoisers.deblurring import blurred, data_step, gaussian_blur, plug_and_play, tikhonov
 from bench_pde.denoisers.dncnn import DnCNN
-from bench_pde.denoisers.losses import Stage, loss, stages
+from bench_pde.denoisers.losses import Stage, loss, stages, stages_for_pictures
 from bench_pde.denoisers.lpn import ProximalNetwork, VectorNetwork, lpn
 from bench_pde.denoisers.pictures import shapes
 from bench_pde.denoisers.posteriors import Gaussian, Laplace
@@ -136,6 +136,35 @@ def test_stages_end_where_training_does_and_narrow():
     assert [stage.until for stage in stages("l2", 100, (), ())] == [60, 100]
 
 
+def test_pictures_are_trained_on_as_in_the_paper():
+    """40,000 steps, 20,000 of them by l1 at 1e-3, and four equal stages at 1e-4."""
+    order = stages_for_pictures("proximal-matching", 40_000, (0.64, 0.32, 0.16, 0.08))
+    assert [stage.loss for stage in order] == ["l1", *["proximal-matching"] * 4]
+    assert [stage.gamma for stage in order[1:]] == [0.64, 0.32, 0.16, 0.08]
+    assert [stage.factor for stage in order] == [1.0, 0.1, 0.1, 0.1, 0.1]
+    assert [stage.until for stage in order] == [20_000, 25_000, 30_000, 35_000, 40_000]
+    assert Deblur(steps=8).order("proximal-matching", (0.5, 0.1))[1].until == 6
+    assert Deblur().order("l1", (0.5,)) == [Stage("l1", 0.0, 1.0, 1000), Stage("l1", 0.0, 0.1, 2000)]
+
+
+@pytest.mark.parametrize("shape", [[3], [1, 8, 8]])
+def test_two_outputs_may_be_in_one_loss(shape):
+    """The weights that an earlier call has used are not changed by a later one."""
+    model, y = lpn(shape=shape, hidden=5, alpha=0.01), torch.randn(2, 4, *shape)
+    (model(y[0]).square().sum() + model.prior(y[1]).sum()).backward()
+    assert all((layer.weight >= 0).all() for layer in model.positive)
+    assert model.first.weight.grad.abs().max() > 0
+
+
+def test_a_parameter_that_gradients_miss_is_found():
+    class Held(torch.nn.Linear):
+        def forward(self, y):
+            return torch.nn.functional.linear(y, self.weight, self.bias.detach())
+
+    with pytest.raises(AssertionError, match="no gradient reaches bias, on which the output depends"):
+        check_gradients(lambda shape: Held(shape[-1], shape[-1]))
+
+
 def test_a_network_trained_on_squares_comes_nearest_to_the_mean():
     """A short training."""
     task = DenoiseLaplace(steps=200, batch_size=200, lr=0.01)
@@ -165,7 +194,7 @@ def test_blurring_is_a_convolution_that_keeps_the_mean():
     spot = blurred(point, A)
     assert float(spot.sum()) == pytest.approx(1, rel=1e-5)
     assert torch.allclose(spot[0, 0, 3, 5] / spot[0, 0, 3, 4], torch.tensor(math.exp(-0.5)), rtol=1e-4)
-    assert torch.allclose(spot[0, 0], spot[0, 0].roll((1, 1), (0, 1)).roll((-1, -1), (0, 1)))
+    assert torch.allclose(blurred(point.roll((3, -2), (2, 3)), A), spot.roll((3, -2), (2, 3)), atol=1e-7)
 
 
 def test_the_data_step_solves_its_normal_equations():

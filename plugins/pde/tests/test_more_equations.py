@@ -19,10 +19,10 @@ def orders(errors):
 
 
 def test_helmholtz_in_a_uniform_medium():
-    """u depends on y alone there: u = -cos(ky) / (k sin k)."""
+    """Pushed all along the top, u depends on y alone: u = -cos(ky) / (k sin k)."""
     k, errors = 7.0, []
     for n in (17, 33, 65):
-        u = helmholtz.solve(np.full((n, n), k))
+        u = helmholtz.solve(np.full((n, n), k), np.ones(n))
         exact = -np.cos(k * np.linspace(0, 1, n)) / (k * np.sin(k))
         errors.append(np.abs(u - exact[None, :]).max())
     assert min(orders(errors)) > 1.8
@@ -34,11 +34,25 @@ def test_helmholtz_of_varying_speed_converges():
         x, y = np.meshgrid(np.linspace(0, 1, n), np.linspace(0, 1, n), indexing="ij")
         return 6 + np.sin(3 * x) * np.cos(2 * y)
 
-    fine = helmholtz.solve(k(129))[::8, ::8]
-    errors = [np.abs(helmholtz.solve(k(n))[:: (n - 1) // 16, :: (n - 1) // 16] - fine).max() for n in (33, 65)]
+    def solved(n):
+        u = helmholtz.solve(k(n), np.sin(np.linspace(0, 3, n)))
+        return u[:: (n - 1) // 16, :: (n - 1) // 16]
+
+    errors = [np.abs(solved(n) - solved(129)).max() for n in (33, 65)]
     assert min(orders(errors)) > 1.8
     speed = helmholtz.speed(33, np.random.default_rng(0))
     assert 19 < speed.min() < speed.max() < 21
+
+
+@pytest.mark.parametrize("n", [24, 101])
+def test_helmholtz_is_pushed_in_the_middle_of_its_top(n):
+    """And ∫ k² u over the square is minus the whole push, 0.3: both are sums of Δu."""
+    c, u = helmholtz.sample(np.random.default_rng(0), nodes=n, frequency=100.0)
+    x, k, weight = np.linspace(0, 1, n), 100.0 / c, np.ones(n)
+    weight[[0, -1]] = 0.5
+    assert weight @ (k**2 * u) @ weight / (n - 1) ** 2 == pytest.approx(-0.3, rel=1e-9)
+    assert helmholtz.push(n)[abs(x - 0.5) < 0.14] == pytest.approx(1)
+    assert (helmholtz.push(n)[abs(x - 0.5) > 0.18] == 0).all()
 
 
 def test_multiscale_medium_is_the_product_of_its_factors():

@@ -1,15 +1,19 @@
 """The tasks: what the method sees, rollouts, baselines; and a run of everything through the command line."""
 
+import inspect
 import subprocess
 import sys
+from importlib import import_module
 
 import pandas as pd
 import pytest
 import torch
 from torch import nn
 
+import bench_pde
 from bench_pde import report
 from bench_pde.baselines import RidgeRegression
+from bench_pde.tasks import problems, several
 from bench_pde.tasks.evolution import Windows
 from bench_pde.tasks.normalised import Normalised, Scale, Stepper
 from harness.results import Results
@@ -174,6 +178,22 @@ def check_pictures(results):
     bare = Results(results.history, results._headers)  # as if what was kept were gone
     assert report.section(bare).count("`") == 8
     assert [plot.absent for plot in report.plots(bare)][1:] == ["no run has what it shows"] * 2
+
+
+MADE = [value for value in vars(problems).values() if getattr(value, "dataset", "")] + [
+    several.Fisher,
+    several.DarcyShapes,
+]
+
+
+@pytest.mark.parametrize("task", MADE, ids=lambda task: task.__name__)
+def test_all_sizes_of_a_made_data_set_are_parameters_of_its_task(task):
+    (target,) = (data.target for data in bench_pde.bench_datasets() if data.name == task.dataset)
+    module, _, name = target.partition(":")
+    made = {key: p.default for key, p in inspect.signature(getattr(import_module(module), name)).parameters.items()}
+    given = task()._data()
+    assert {"train", "val", "test"} <= set(given) <= set(made)
+    assert {key: given[key] for key in ("val", "test")} == {key: made[key] for key in ("val", "test")}
 
 
 def test_bad_parameters_are_told_before_any_work(bench):  # noqa: F811

@@ -40,7 +40,8 @@ class ProximalNetwork(nn.Module):
         """Return ψ, (batch,)."""
         with torch.no_grad():
             for layer in self.positive:
-                layer.weight.clamp_(min=0)
+                if (layer.weight < 0).any():  # else what an earlier call has recorded would be taken for changed
+                    layer.weight.clamp_(min=0)
         return self.convex(y) + self.alpha * y.flatten(1).square().sum(1)
 
     def forward(self, y: Tensor) -> Tensor:

@@ -22,8 +22,9 @@ SHAPES = ("square", "circle", "triangle", "cross")
 def inside(shape: str, n: int) -> np.ndarray:
     """Return which of the nodes i/(n-1) are inside a shape, (n, n), never one on the edge of the square.
 
-    "square" is the whole, "circle" and "triangle" (equilateral) are the largest that fit, and "cross" is the square
-    less a cross in its middle, 0.5 long and 0.15 wide.
+    "square" is the whole, "circle" the largest that fits, "triangle" the equilateral one with a side as long as the
+    square's and parallel to it, in its middle, and "cross" is the square less a cross in its middle, 0.5 long and 0.15
+    wide.
     """
     x, y = np.meshgrid(np.linspace(-0.5, 0.5, n), np.linspace(-0.5, 0.5, n), indexing="ij")
     square = np.maximum(abs(x), abs(y)) < 0.5 - 0.1 / n

@@ -1,9 +1,10 @@
 """Where the kernels of NeuRBF lie and how wide they are: k-means weighted by where a signal has detail.
 
 Chen et al. 2023 (arXiv:2309.15426), with their code's constants: 10 iterations of Lloyd from samples drawn with
-probability ∝ weight, and covariances of what is nearest to each centre, divided by α = 1/2. A standard deviation is
-kept between 1/200 of a sample's width and a tenth of the domain, as there. Correlations are multiplied by 0.999, where
-the code bounds them by it, which in three dimensions leaves shapes that are not positive.
+probability ∝ weight, and covariances of what is nearest to each centre, divided by α = 1/2. A linear kernel reaches
+twice the standard deviation, so that along an axis it is 1/2 there, as an inverse quadratic one is. A width is kept
+between 1/200 of a sample's width and a tenth of the domain, as there. Correlations are multiplied by 0.999, where the
+code bounds them by it, which in three dimensions leaves shapes that are not positive.
 """
 
 import torch
@@ -86,13 +87,13 @@ def covariances(points: Tensor, weight: Tensor, centres: Tensor) -> Tensor:
 
 
 def spreads(points: Tensor, weight: Tensor, centres: Tensor) -> Tensor:
-    """Return the mean squared distance of each centre's points from it, over α, (k,)."""
+    """Return the square of how far each linear kernel reaches, (k,): 4/α times its points' mean squared distance."""
     offset = points - centres[nearest(points, centres, 1)[:, 0]]
     mass, sums = by_cluster(points, weight, centres, offset.square().sum(1, keepdim=True))
     low, high = _bounds(points)
-    return (sums[:, 0] / mass.clamp(min=1e-30) / ALPHA).clamp(low**2, high**2)
+    return (4 * sums[:, 0] / mass.clamp(min=1e-30) / ALPHA).clamp(low**2, high**2)
 
 
 def _bounds(points: Tensor) -> tuple[float, float]:
-    """Return the least and largest standard deviation."""
+    """Return the least and largest width."""
     return 2 / len(points) ** (1 / points.shape[1]) / 200, 2 / 10

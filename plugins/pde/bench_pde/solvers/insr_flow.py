@@ -3,14 +3,15 @@
 The velocity is a SIREN of the coordinates and so is the pressure. A step of time is Chorin's splitting, each of whose
 three parts is a minimisation over the weights of one of them that begins at its last weights:
 
-    advection     u* = argmin E |u*(x) - u_n(x - dt u_n(x))|² + sides(u*)        the place clamped to the box
+    advection     u* = argmin ½ E |u*(x) - u_n(x - dt u_n(x))|² + sides(u*)        the place clamped to the box
     pressure      p = argmin E (Δp - ∇·u*)² + mean of (∂p/∂n)² on the sides
-    projection    u_(n+1) = argmin E |u_(n+1)(x) - (u*(x) - ∇p(x))|² + sides(u_(n+1))
+    projection    u_(n+1) = argmin ½ E |u_(n+1)(x) - (u*(x) - ∇p(x))|² + sides(u_(n+1))
 
-where sides(u) is the mean of (u·n)² over the vertical sides plus that over the horizontal ones. p is dt times the
-pressure over the density. No grid is interpolated, so that advection is as exact as the fit. In the paper: float32, 32
-wide with 4 layers of sines (3330 and 3297 numbers), 128² points and 1 % of them on each pair of sides, Adam at 1e-4.
-The authors draw points of the sides within 1e-4 of them; here they are on them.
+where ½ E is the mean over both components, as in the authors' code, and sides(u) is the mean of (u·n)² over the
+vertical sides plus that over the horizontal ones. p is dt times the pressure over the density. No grid is interpolated,
+so that advection is as exact as the fit. In the paper: float32, 32 wide with 4 layers of sines (3330 and 3297 numbers),
+128² points and 1 % of them on each pair of sides, Adam at 1e-4. The authors draw points of the sides within 1e-4 of
+them; here they are on them.
 
     u     (n, 2), p (n, 1)
 """

@@ -21,7 +21,8 @@ def minimise(
     """Take at most `steps` steps of Adam on a loss that draws its points anew each time.
 
     "plateau" is that of Chen et al. 2023 (INSR): a tenth of the learning rate after 500 steps without a smaller loss,
-    down to 1e-8, where it ends. "cosine" takes all steps and falls to a hundredth of `lr`, for budgets too small for
+    down to 1e-8, where it ends; it watches the whole loss, theirs the part of the equation without the boundary's.
+    "cosine" takes all steps and falls to a hundredth of `lr`, for budgets too small for
     a plateau to show. `report` is called with the loss of each step.
 
     Raises:

@@ -3,12 +3,13 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from bench_pde.denoisers.deblurring import blurred, gaussian_blur, plug_and_play, tikhonov
-from bench_pde.denoisers.losses import stages
+from bench_pde.denoisers.losses import LossName, Stage, stages, stages_for_pictures
 from bench_pde.denoisers.posteriors import Gaussian, Laplace
 from bench_pde.denoisers.training import Draw, Training
 from harness import Build, Context, Outputs
@@ -26,20 +27,23 @@ class Denoising:
     batch_size: int = 1000
     lr: float = 0.001
 
+    gammas: ClassVar[tuple[float, ...]] = (0.5, 0.4, 0.3, 0.2, 0.1)
+
     def __post_init__(self) -> None:
         for name in ("noise", "steps", "batch_size", "lr"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
 
-    def trained(
-        self, model: nn.Module, draw: Draw, size: int, gammas: tuple[float, ...], context: Context
-    ) -> dict[str, float]:
+    def trained(self, model: nn.Module, draw: Draw, size: int, context: Context) -> dict[str, float]:
         """Train a model on samples of `size` numbers, and return the costs. γ grows with the length of a sample."""
-        scaled = tuple(math.sqrt(size) * gamma for gamma in gammas)
-        order = stages(model.loss, self.steps, scaled, scaled[:1])
+        order = self.order(model.loss, tuple(math.sqrt(size) * gamma for gamma in self.gammas))
         return Training(model, draw, self.noise, order, self.batch_size, self.lr).run(
             context, PeakMemory(context.device)
         )
+
+    def order(self, name: LossName, gammas: tuple[float, ...]) -> list[Stage]:
+        """Return the stages of training by a loss."""
+        return stages(name, self.steps, gammas, gammas[:1])
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,7 @@ class DenoiseLaplace(Denoising):
     def run(self, build: Build, context: Context) -> Iterator[Outputs]:
         """Build and train the denoiser, and score it."""
         truth, model = Laplace(self.scale, self.noise), build(shape=[1])
-        costs = self.trained(model, truth.sample, 1, (0.5, 0.4, 0.3, 0.2, 0.1), context)
+        costs = self.trained(model, truth.sample, 1, context)
         y = torch.linspace(-3, 3, 601)
         x, recovered = _evaluated(model, y[:, None], context.device)
         values = {"mode": truth.mode(y), "mean": truth.mean(y), "median": truth.median(y)}
@@ -85,7 +89,7 @@ class DenoiseGaussian(Denoising):
         axes = torch.linalg.qr(torch.randn(self.size, self.size, generator=generator, dtype=torch.float64)).Q
         variances = 4 ** torch.linspace(-1, 1, self.size, dtype=torch.float64)
         truth, model = Gaussian(axes @ torch.diag(variances) @ axes.T, self.noise), build(shape=[self.size])
-        costs = self.trained(model, truth.sample, self.size, (0.5, 0.4, 0.3, 0.2, 0.1), context)
+        costs = self.trained(model, truth.sample, self.size, context)
         clean = truth.sample(1000, generator)
         y = clean + self.noise * torch.randn(clean.shape, generator=generator)
         x, recovered = _evaluated(model, y, context.device)
@@ -121,12 +125,17 @@ class Deblur(Denoising):
     rho: float = 0.1
     iterations: int = 20
 
+    gammas = (0.64, 0.32, 0.16, 0.08)
+
     def __post_init__(self) -> None:
         super().__post_init__()
         gaussian_blur(self.size, self.blur)
         for name in ("measured", "rho", "iterations"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+
+    def order(self, name: LossName, gammas: tuple[float, ...]) -> list[Stage]:
+        return stages_for_pictures(name, self.steps, gammas)
 
     def run(self, build: Build, context: Context) -> Iterator[Outputs]:
         """Build and train the denoiser, and let it solve the inverse problem."""
@@ -137,7 +146,7 @@ class Deblur(Denoising):
         def draw(count: int, generator: torch.Generator) -> Tensor:
             return train[torch.randint(len(train), (count,), generator=generator)]
 
-        costs = self.trained(model, draw, train[0].numel(), (0.64, 0.32, 0.16, 0.08), context)
+        costs = self.trained(model, draw, train[0].numel(), context)
         generator = torch.Generator().manual_seed(context.seeds.data)
         A = gaussian_blur(self.size, self.blur)
         known, b = (_measured(images, A, self.measured, generator) for images in (train[: len(test)], test))

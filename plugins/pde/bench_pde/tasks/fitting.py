@@ -17,7 +17,12 @@ from harness.train import Examples, Loss, Recipe, supervised
 
 @dataclass(frozen=True)
 class Fitting:
-    """Fit a signal with a field of at most `numbers` numbers, all that is stored included; a subclass says which."""
+    """Fit a signal with a field of at most `numbers` numbers, all that is stored included; a subclass says which.
+
+    By AdamW with β2 = 0.999 and ε = 1e-8, the rate falling to 0 by a cosine. Chen et al. 2023 (NeuRBF,
+    arXiv:2309.15426) take Adam with β2 = 0.99 and ε = 1e-15, and the rate falls to a hundredth (images) or a tenth
+    (distances).
+    """
 
     numbers: int = 10_000
     steps: int = 1500

@@ -18,6 +18,8 @@ class Advection(Evolution):
     frames: int = 20
     interval: float = 0.05
     train: int = 200
+    val: int = 40
+    test: int = 40
 
     dataset = "advection"
 
@@ -32,6 +34,8 @@ class Burgers(Evolution):
     frames: int = 20
     interval: float = 0.05
     train: int = 200
+    val: int = 40
+    test: int = 40
 
     dataset = "burgers"
 
@@ -46,6 +50,8 @@ class ReactionDiffusion(Evolution):
     frames: int = 20
     interval: float = 0.05
     train: int = 200
+    val: int = 40
+    test: int = 40
 
     dataset = "reaction-diffusion"
 
@@ -60,6 +66,8 @@ class KuramotoSivashinsky(Evolution):
     frames: int = 20
     interval: float = 1.0
     train: int = 200
+    val: int = 40
+    test: int = 40
 
     dataset = "kuramoto-sivashinsky"
 
@@ -74,6 +82,8 @@ class NavierStokes(Evolution):
     frames: int = 15
     interval: float = 1.0
     train: int = 100
+    val: int = 20
+    test: int = 20
 
     dataset = "navier-stokes"
 
@@ -88,6 +98,8 @@ class Wave(Evolution):
     frames: int = 20
     interval: float = 0.05
     train: int = 200
+    val: int = 40
+    test: int = 40
 
     dataset = "wave"
     boundary = "dirichlet"
@@ -101,6 +113,8 @@ class DiffusionSorption(Evolution):
     frames: int = 20
     interval: float = 25.0
     train: int = 200
+    val: int = 40
+    test: int = 40
 
     dataset = "diffusion-sorption"
     boundary = "open"
@@ -115,6 +129,8 @@ class DiffusionReaction(Evolution):
     frames: int = 20
     interval: float = 0.2
     train: int = 100
+    val: int = 20
+    test: int = 20
 
     dataset = "diffusion-reaction"
     boundary = "open"
@@ -130,6 +146,8 @@ class DamBreak(Evolution):
     frames: int = 20
     interval: float = 0.05
     train: int = 100
+    val: int = 20
+    test: int = 20
 
     dataset = "dam-break"
     boundary = "open"
@@ -148,6 +166,8 @@ class CompressibleFlow(Evolution):
     frames: int = 10
     interval: float = 0.05
     train: int = 100
+    val: int = 20
+    test: int = 20
 
     dataset = "compressible-flow"
 
@@ -160,6 +180,8 @@ class BurgersMap(Steady):
     points: int = 256
     solved_on: int = 1024
     train: int = 400
+    val: int = 50
+    test: int = 100
 
     dataset = "burgers-map"
     boundary = "periodic"
@@ -174,6 +196,8 @@ class Darcy(Steady):
     high: float = 12.0
     low: float = 3.0
     train: int = 300
+    val: int = 50
+    test: int = 50
 
     dataset = "darcy"
     boundary = "dirichlet"
@@ -188,6 +212,8 @@ class DarcyRough(Steady):
     high: float = 12.0
     low: float = 3.0
     train: int = 100
+    val: int = 20
+    test: int = 20
 
     dataset = "darcy-rough"
     boundary = "dirichlet"
@@ -201,6 +227,8 @@ class DarcyMultiscale(Steady):
     points: int = 64
     solved_on: int = 127
     train: int = 100
+    val: int = 20
+    test: int = 20
 
     dataset = "darcy-multiscale"
     boundary = "dirichlet"
@@ -214,6 +242,8 @@ class Helmholtz(Steady):
     points: int = 32
     solved_on: int = 125
     train: int = 200
+    val: int = 20
+    test: int = 40
 
     dataset = "helmholtz"
     boundary = "open"

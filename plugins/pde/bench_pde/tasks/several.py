@@ -43,13 +43,20 @@ class Several(Steady):
 
 @dataclass(frozen=True)
 class Fisher(Several):
-    """See `bench_pde.equations.fisher`; the grid is that of times and points."""
+    """See `bench_pde.equations.fisher`; the grid is that of times and points.
+
+    Here every channel of the inputs is standardised by one mean and deviation, the coefficients too, and so is u; in
+    the paper the coefficients are as they are, and the initial state and u are standardised point by point. MT-DeepONet
+    needs its preset "fisher": by itself it takes a grid of two dimensions for a shape.
+    """
 
     source: Literal["all", "logistic", "cubic", "arrhenius"] = "all"
     diffusivity: float = 0.01
     frames: int = 16
     points: int = 32
     train: int = 600
+    val: int = 100
+    test: int = 200
 
     dataset = "fisher"
     names = SOURCES
@@ -63,6 +70,8 @@ class DarcyShapes(Several):
     shape: Literal["all", "square", "circle", "triangle", "cross"] = "all"
     points: int = 32
     train: int = 300
+    val: int = 60
+    test: int = 90
 
     dataset = "darcy-shapes"
     names = SHAPES
