@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -18,6 +17,7 @@ from harness.hyperparameters import Contender, Setup, drawn, labelled, set_up
 from harness.source import Parameter
 from harness.spec import JSON, Anchors, Method, Task
 from harness.suite import Suite
+from harness.targets import resolved
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def _given(suite: Suite, entry: Entry, task: Task, params: Mapping[str, JSON]) -
     if not task.check:
         return None
     try:
-        given: Mapping[str, Any] | None = _resolved(task.check)(task.name, params)
+        given: Mapping[str, Any] | None = resolved(task.check)(task.name, params)
     except ValueError as error:
         raise suite.document.error(f"task '{task.name}': {error}", *entry.place) from None
     return given
@@ -93,15 +93,10 @@ def _check_fit(suite: Suite, contender: Contender, posed: Posed, setup: Setup) -
     if not method.check or posed.given is None or posed.task.requires - method.traits:
         return
     try:
-        _resolved(method.check)(method.name, posed.given, setup.params)
+        resolved(method.check)(method.name, posed.given, setup.params)
     except ValueError as error:
         message = f"method '{method.name}' on task '{posed.task.name}': {error}"
         raise suite.document.error(message, *contender.entry.place) from None
-
-
-def _resolved(target: str) -> Any:
-    module, _, attribute = target.partition(":")
-    return getattr(importlib.import_module(module), attribute)
 
 
 def _against(suite: Suite, catalog: Catalog, entry: Entry, task: Task, found: list[Posed]) -> list[Posed]:

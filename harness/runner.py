@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import importlib
 import json
 import logging
 import socket
@@ -27,6 +26,7 @@ from harness.ledger import Ledger, is_settled
 from harness.plan import Run, plan, select
 from harness.scoring import Value
 from harness.suite import Hardware, Suite
+from harness.targets import resolved
 from harness.text import one_line
 from harness.tuning import chooser
 from harness.worker import Attempt, Outcome
@@ -135,7 +135,6 @@ def _resolved(hardware: Hardware) -> Hardware:
 
 
 def _executor(suite: Suite, catalog: Catalog, options: Options, folder: Path) -> Executor:
-    module, _, attribute = catalog.find("executor", options.executor).target.partition(":")
     targets = [catalog.find("method", entry.name).target for entry in suite.methods if entry.name in catalog.methods]
     targets += [catalog.find("task", entry.name).target for entry in suite.tasks if entry.name in catalog.tasks]
     setting = Setting(
@@ -147,7 +146,7 @@ def _executor(suite: Suite, catalog: Catalog, options: Options, folder: Path) ->
         folder=folder,
         modules=tuple(sorted({target.partition(":")[0] for target in targets})),
     )
-    executor: Executor = getattr(importlib.import_module(module), attribute)(setting)
+    executor: Executor = resolved(catalog.find("executor", options.executor).target)(setting)
     return executor
 
 
@@ -156,8 +155,7 @@ def guard(job: Job) -> None:
     waiting = {(run.task, json.dumps(run.task_params, sort_keys=True)): run for run in job.waiting() if not run.skip}
     for run in waiting.values():
         if target := job.catalog.find("task", run.task).guard:
-            module, _, attribute = target.partition(":")
-            getattr(importlib.import_module(module), attribute)(**run.task_params)
+            resolved(target)(**run.task_params)
 
 
 def run(job: Job, observe: Observe, stop: Stop) -> None:

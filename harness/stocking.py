@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
@@ -12,6 +11,7 @@ from harness.errors import BenchError
 from harness.plan import Run
 from harness.preparing import Listener
 from harness.scoring import RunContext, seeds
+from harness.targets import resolved
 
 
 class _Enough(Exception):  # noqa: N818 - it is no error
@@ -36,10 +36,9 @@ def stock(runs: list[Run], progress: Callable[[str], Listener]) -> Iterator[str]
 
 
 def _begin(run: Run, context: RunContext) -> None:
-    module, _, attribute = run.task_target.partition(":")
     try:
         params = {name: value for name, value in {**run.task_params, **run.recipe}.items() if name != "reference"}
-        task = getattr(importlib.import_module(module), attribute)(**params)
+        task = resolved(run.task_target)(**params)
         for _ in task.run(_enough, context):
             pass
     except _Enough:

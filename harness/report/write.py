@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from harness.catalog import Catalog
 from harness.errors import ResultsError
@@ -14,6 +13,7 @@ from harness.report import tables
 from harness.report.entries import Entry, entries, write_csv, write_json
 from harness.results import Leaderboard, Overview, Results
 from harness.spec import Section
+from harness.targets import resolved
 
 if TYPE_CHECKING:
     from harness.report.plot import Plot
@@ -181,8 +181,8 @@ _WRITERS: dict[str, _Writer] = {"md": _markdown, "latex": _latex, "html": _html}
 def _section(name: str, section: Section, results: Results, folder: Path, kinds: list[str] | None) -> _Section:
     """Return a section, with its plots drawn where there are kinds of them; a line in place of one that fails."""
     try:
-        text = str(_resolved(section.target)(results))
-        wanted = _resolved(section.plots)(results) if text and section.plots and kinds is not None else []
+        text = str(resolved(section.target)(results))
+        wanted = resolved(section.plots)(results) if text and section.plots and kinds is not None else []
         drawn = _Drawn.written(list(wanted), folder, kinds or []) if wanted else _NOTHING
     except OSError:
         raise
@@ -190,9 +190,3 @@ def _section(name: str, section: Section, results: Results, folder: Path, kinds:
         why = tables.escape(f"{type(error).__name__}: {error}")
         text, drawn = f"## {tables.escape(name)}\n\nThis section failed: {why}\n", _NOTHING
     return _Section(name, section.target, text, drawn)
-
-
-def _resolved(target: str) -> Callable[[Results], Any]:
-    module, _, attribute = target.partition(":")
-    function: Callable[[Results], Any] = getattr(importlib.import_module(module), attribute)
-    return function
