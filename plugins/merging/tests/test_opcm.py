@@ -9,6 +9,7 @@ from bench_merging.access import Access
 from bench_merging.methods.opcm import opcm, projected
 from bench_merging.methods.pcb import _Competition, _Rules, pcb, pcb_es
 from bench_merging.network import MLP, Network
+from bench_merging.text import Windows
 
 
 def matrices():
@@ -36,23 +37,41 @@ def test_the_thin_form_is_that_of_the_full_decomposition():
     torch.testing.assert_close(projected(p, t, 0.5), u @ core @ vt)
 
 
-def test_the_displacement_has_the_mean_norm_of_the_experts(draw, nothing):
+@pytest.fixture
+def maps():
+    """An access to a network without embeddings."""
+    return Access(Network(MLP(2, [2], 2), [torch.eye(2)]))
+
+
+def test_the_displacement_has_the_mean_norm_of_the_experts(draw, maps):
     base, experts = draw(5)
 
     def displacement(model):
         return math.sqrt(sum(float((model[n] - base[n]).double().square().sum()) for n in base))
 
     for count in (1, 3, 5):
-        merged = opcm(base=base, experts=experts[:count], access=nothing)
+        merged = opcm(base=base, experts=experts[:count], access=maps)
         mean = sum(map(displacement, experts[:count])) / count
         assert displacement(merged) == pytest.approx(mean, rel=1e-4)
-    first = opcm(base=base, experts=experts[:1], access=nothing)
+    first = opcm(base=base, experts=experts[:1], access=maps)
     assert all(torch.allclose(first[n], experts[0][n], atol=1e-6) for n in base)
 
 
-def test_a_stream_of_equal_matrices_is_that_matrix(nothing):
+def test_a_stream_of_equal_matrices_is_that_matrix(maps):
     base, expert = {"w": torch.randn(6, 4)}, {"w": torch.randn(6, 4)}
-    torch.testing.assert_close(opcm(base=base, experts=[expert] * 4, access=nothing)["w"], expert["w"])
+    torch.testing.assert_close(opcm(base=base, experts=[expert] * 4, access=maps)["w"], expert["w"])
+
+
+def test_tables_of_embeddings_are_added_as_they_are():
+    """Of two experts, all parts are added up and shrunk alike; what is projected has lost something before."""
+    trunk = Windows(7, 4, 5, 3)
+    base = {name: tensor.clone() for name, tensor in trunk.state_dict().items()}
+    one, two = ({name: base[name] + torch.randn_like(base[name]) for name in base} for _ in range(2))
+    merged = opcm(base=base, experts=[one, two], access=Access(Network(trunk, [torch.eye(3)])))
+    ratios = {name: (merged[name] - base[name]) / (one[name] + two[name] - 2 * base[name]) for name in base}
+    shrunk = ratios["hidden.0.bias"]
+    torch.testing.assert_close(ratios["embedding.weight"], shrunk[0].expand(7, 4), rtol=1e-3, atol=1e-4)
+    assert not torch.allclose(ratios["hidden.0.weight"], shrunk[0].expand(5, 12), atol=1e-2)
 
 
 def balanced(tau, keep, clip, inter, **params):
