@@ -92,7 +92,7 @@ def _task(
         name,
         PDE_SOLVER,
         f"bench_pde.tasks.solving:{target}",
-        metrics=("relative_l2", "max_error", "rmse", *metrics, "parameters", "seconds_per_step", "peak_memory"),
+        metrics=("relative_l2", "skill", "max_error", "rmse", *metrics, "parameters", "seconds_per_step", "peak_memory"),
         reference=reference,
         requires=requires,
         summary=summary,
