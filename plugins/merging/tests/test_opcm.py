@@ -9,6 +9,7 @@ from bench_merging.access import Access
 from bench_merging.methods.opcm import opcm, projected
 from bench_merging.methods.pcb import _Competition, _Rules, pcb, pcb_es
 from bench_merging.network import MLP, Network
+from bench_merging.state import task_vectors
 from bench_merging.text import Windows
 
 
@@ -79,7 +80,7 @@ def balanced(tau, keep, clip, inter, **params):
     return pcb(base=base, experts=experts, access=None, keep=keep, clip=clip, inter=inter, **params)["w"]
 
 
-def by_hand(tau, keep, clip, inter, drop, mask):
+def by_hand(tau, keep, clip, inter, drop, mask, intra="squared"):
     """All in one, on whole vectors."""
 
     def unit(x):
@@ -96,7 +97,7 @@ def by_hand(tau, keep, clip, inter, drop, mask):
         "raw": torch.tanh(tau * tau.sum(0)),
         "paper": unit(tau[:, None] * tau[None]).softmax(-1).sum(1),
     }[inter]
-    growth = count * signed.square()
+    growth = count * (unit(size_of.square()) if intra == "paper" else signed.square())
     score = (growth.exp() if drop == "shifted" else size * growth.softmax(-1)) * between
     if mask < 1:
         score = score * (tau.abs() >= ordered[:, int(size * (1 - mask)) - 1 : int(size * (1 - mask))])
@@ -115,6 +116,14 @@ def test_pcb_tensor_by_tensor_is_pcb_of_whole_vectors(draw, inter, drop, mask):
     merged = pcb(base=base, experts=experts, access=None, inter=inter, drop=drop, mask=mask)
     found = torch.cat([(merged[n] - base[n]).flatten() for n in sorted(base)])
     torch.testing.assert_close(found, by_hand(whole, 0.2, 0.01, inter, drop, mask), rtol=1e-3, atol=1e-5)
+
+
+def test_the_paper_normalises_the_squares_of_what_is_limited():
+    tau = torch.randn(3, 400) * torch.tensor([1.0, 0.3, 2.0])[:, None]
+    params = {"keep": 0.2, "clip": 0.2, "inter": "paper", "drop": "masked", "intra": "paper"}
+    merged = balanced(tau, **params)
+    torch.testing.assert_close(merged, by_hand(tau, mask=1.0, **params), rtol=1e-3, atol=1e-5)
+    assert not torch.allclose(merged, balanced(tau, **params | {"intra": "squared"}), rtol=1e-2)
 
 
 def test_the_evolutionary_script_starts_at_one_and_finds_better(draw):
@@ -137,7 +146,9 @@ def test_the_evolutionary_script_keeps_to_its_box_though_more_would_be_better(dr
     base, experts = draw(3)
     target = pcb(base=base, experts=experts, access=None, keep=0.05, scale=2.0)
     competition = _Competition(base, experts, _Rules(0.05, 0.01, "pairs", "shifted", 1.0))
-    shares = torch.cat([competition.shares(name).flatten(1) for name in sorted(base)], dim=1)
+    shares = torch.cat(
+        [competition.shares(task_vectors(name, base, experts)).flatten(1) for name in sorted(base)], dim=1
+    )
 
     def scales(model):
         update = torch.cat([(model[n] - base[n]).flatten() for n in sorted(base)])
