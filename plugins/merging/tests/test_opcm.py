@@ -202,3 +202,27 @@ def test_pcb_refuses_shares_out_of_range(draw, nothing):
     for wrong in ({"keep": 0.0}, {"clip": 0.5}):
         with pytest.raises(ValueError, match="keep and mask must be"):
             pcb(base=base, experts=experts, access=nothing, **wrong)
+
+
+def test_the_factor_of_independent_updates_grows_as_the_root_of_their_number(maps):
+    base, experts = {"b": torch.zeros(20_000)}, [{"b": torch.randn(20_000)} for _ in range(9)]
+    total = torch.stack([expert["b"] for expert in experts]).sum(0)
+    merged = opcm(base=base, experts=experts, access=maps)["b"]  # sum / lambda_t
+    torch.testing.assert_close(math.sqrt(len(experts)) * merged, total, rtol=0.03, atol=0.01)
+
+
+def test_pcb_of_one_expert_is_what_is_limited_of_it_where_it_is_kept():
+    tau = torch.randn(1, 500)
+    merged = balanced(tau, 0.3, 0.01, "pairs")
+    ordered = tau[0].abs().sort().values
+    limited = tau[0].sign() * tau[0].abs().clamp(ordered[5], ordered[494])
+    kept = merged != 0
+    assert 100 <= int(kept.sum()) <= 150
+    torch.testing.assert_close(merged[kept], limited[kept])
+
+
+@pytest.mark.parametrize("inter", ["raw", "sum"])
+def test_pcb_with_raw_updates_does_not_scale_with_them(inter):
+    tau = torch.randn(2, 400)
+    difference = balanced(3 * tau, 0.2, 0.01, inter) - 3 * balanced(tau, 0.2, 0.01, inter)
+    assert difference.abs().max() > 0.01
