@@ -207,6 +207,13 @@ def test_bad_parameters_are_told_before_any_work(bench):  # noqa: F811
         ("darcy-multiscale", "scales: 6", "fno", "127 nodes do not resolve 6 scales: solved_on has to be 768 or more"),
         ("wave", "points: 20", "fno", "s.yaml:2: method 'fno' on task 'wave': a grid of 20 points does not resolve 12"),
         ("wave", "points: 24", "{method: mgno, params: {levels: 7}}", "24 x 24 points is too small for 7 levels"),
+        ("navier-stokes", "warm_up: -1", "fno", "task 'navier-stokes': warm_up must not be negative, got -1"),
+        ("kuramoto-sivashinsky", "length: 0", "fno", "length must be positive, got 0"),
+        ("wave", "modes: 31", "fno", "32 points do not tell 31 modes apart: 33 are needed, both ends included"),
+        ("fisher", "diffusivity: -0.1", "fno", "diffusivity must not be negative, got -0.1"),
+        ("fisher", "frames: 16", "fno", "method 'fno' on task 'fisher': a grid of 16 points does not resolve 12 modes"),
+        ("darcy-shapes", "points: 15", "mt-deeponet", "with 16 points or more, got 15 x 15"),
+        ("fno-darcy", "space: 0", "fno", "space must be positive, got 0"),
         ("wave", "points: 30", "sinenet", "a grid of 30 x 30 points cannot be halved 3 times"),
     ):
         bench.write("s.yaml", f"tasks: [{{task: {name}, params: {{{params}}}}}]\nmethods: [{method}]\n")

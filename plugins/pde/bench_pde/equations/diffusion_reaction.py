@@ -12,6 +12,7 @@ import math
 import numpy as np
 import scipy.fft
 
+from bench_pde import limits
 from bench_pde.equations.sampling import made_splits
 
 DIFFUSION = (1e-3, 5e-3)
@@ -66,7 +67,12 @@ def diffusion_reaction(
     test: int = 20,
     seed: int = 0,
 ) -> dict[str, np.ndarray]:
-    """Return *_fields, u and v, (n, frames + 1, points, points, 2), the first frame `warm_up` after the noise."""
+    """Return *_fields, u and v, (n, frames + 1, points, points, 2), the first frame `warm_up` after the noise.
+
+    Raises:
+        ValueError: `warm_up` is negative.
+    """
+    limits.diffusion_reaction(warm_up=warm_up)
 
     def make(generators: list[np.random.Generator]) -> dict[str, np.ndarray]:
         fields = np.stack([rng.standard_normal((points, points, 2)) for rng in generators])

@@ -52,9 +52,10 @@ def kuramoto_sivashinsky(
     """Return *_fields, (n, frames + 1, points, 1), the first frame being `warm_up` after the initial state.
 
     Raises:
-        ValueError: the points do not resolve what the equation damps: fewer than two per unit of length.
+        ValueError: the points do not resolve what the equation damps: fewer than two per unit of length; or the
+            length is not positive, or `warm_up` negative.
     """
-    limits.kuramoto_sivashinsky(points=points, length=length)
+    limits.kuramoto_sivashinsky(points=points, length=length, warm_up=warm_up)
     x = length * np.arange(points) / points
 
     def make(generators: list[np.random.Generator]) -> dict[str, np.ndarray]:

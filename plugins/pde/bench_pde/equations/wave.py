@@ -6,6 +6,7 @@ u = Σ a_ij cos(cπt √(i² + j²)) sin(iπx) sin(jπy). There is no published 
 
 import numpy as np
 
+from bench_pde import limits
 from bench_pde.equations.sampling import made_splits
 
 
@@ -32,7 +33,12 @@ def wave(
     test: int = 40,
     seed: int = 0,
 ) -> dict[str, np.ndarray]:
-    """Return *_fields, (n, frames + 1, points, points, 2): u and u_t, without which u does not tell what comes next."""
+    """Return *_fields, (n, frames + 1, points, points, 2): u and u_t, without which u does not tell what comes next.
+
+    Raises:
+        ValueError: the speed is not positive, or the points do not tell the modes apart.
+    """
+    limits.wave(speed=speed, points=points, modes=modes)
     i = np.arange(1, modes + 1)
     decay = (i[:, None] ** 2 + i[None, :] ** 2) ** 1.5
     times = interval * np.arange(frames + 1)

@@ -79,6 +79,7 @@ class NavierStokes(Evolution):
     viscosity: float = 1e-3
     points: int = 32
     solved_on: int = 64
+    warm_up: float = 0.0
     frames: int = 15
     interval: float = 1.0
     train: int = 100
