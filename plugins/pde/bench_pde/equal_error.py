@@ -32,14 +32,13 @@ from functools import cache, partial
 import torch
 from torch import Tensor
 
+from bench_pde.equations.regridding import Solver
 from bench_pde.metrics import relative_l2
 from harness.measure import StepTimer
 
 SAMPLES = 4
 ROUNDS = 10  # the first few are warm-up: see StepTimer
 SECONDS = 0.5  # after which no more rounds begin
-
-Solver = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)

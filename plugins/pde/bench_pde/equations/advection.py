@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench_pde.equal_error import Solver
 from bench_pde.equations import regridding
+from bench_pde.equations.regridding import Solver
 from bench_pde.equations.sampling import SineSum, cells, made_splits
 from bench_pde.equations.stepping import wavenumbers
 

@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 
 from bench_pde import limits
-from bench_pde.equal_error import Solver
 from bench_pde.equations import regridding
+from bench_pde.equations.regridding import Solver
 from bench_pde.equations.sampling import every, made_splits, on_all_cores
 
 

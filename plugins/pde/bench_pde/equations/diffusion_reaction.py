@@ -14,8 +14,8 @@ import scipy.fft
 import torch
 from torch import Tensor
 
-from bench_pde.equal_error import Solver
 from bench_pde.equations import regridding
+from bench_pde.equations.regridding import Solver
 from bench_pde.equations.sampling import made_splits
 
 DIFFUSION = (1e-3, 5e-3)

@@ -14,8 +14,8 @@ import scipy.integrate
 import torch
 from torch import Tensor
 
-from bench_pde.equal_error import Solver
 from bench_pde.equations import regridding
+from bench_pde.equations.regridding import Solver
 from bench_pde.equations.sampling import made_splits, on_all_cores
 
 D, POROSITY, DENSITY, FREUNDLICH, EXPONENT = 5e-4, 0.29, 2880.0, 3.5e-4, 0.874

@@ -14,9 +14,9 @@ import scipy.sparse
 import scipy.sparse.linalg
 
 from bench_pde import limits
-from bench_pde.equal_error import Solver
 from bench_pde.equations import regridding
 from bench_pde.equations.darcy import classical_on_nodes, gaussian_field
+from bench_pde.equations.regridding import Solver
 from bench_pde.equations.sampling import every, made_splits, on_all_cores
 
 SPEED = 20.0

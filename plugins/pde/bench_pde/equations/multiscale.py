@@ -15,9 +15,9 @@ import numpy as np
 from torch import Tensor
 
 from bench_pde import limits
-from bench_pde.equal_error import Solver
 from bench_pde.equations import regridding
 from bench_pde.equations.darcy import classical_on_nodes, gaussian_field, solve
+from bench_pde.equations.regridding import Solver
 from bench_pde.equations.sampling import every, made_splits, on_all_cores
 
 

@@ -3,11 +3,15 @@
 All fields are (…, *grid), with as many points along each of their last axes.
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 LEAST = 4  # points of an axis
+
+Solver = Callable[[Tensor], Tensor]  # from what a method is given to what it should return, on the same grid
 
 
 def sizes(points: int, solved_on: int) -> list[int]:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench_pde.equal_error import Solver
+from bench_pde.equations.regridding import Solver
 from bench_pde.equations.sampling import made_splits
 
 

@@ -6,7 +6,8 @@ from typing import Any
 
 from torch import nn
 
-from bench_pde.equal_error import SAMPLES, Solver, beside_classical
+from bench_pde.equal_error import SAMPLES, beside_classical
+from bench_pde.equations.regridding import Solver
 from harness import Context, Outputs
 from harness.train import Examples
 
