@@ -1,4 +1,4 @@
-"""The suites of solvers, fields and several problems at once: every run can be planned, and what is skipped is what a method does not claim."""
+"""The suites of solvers, fields and several problems: runs can be planned, and skipped is what is not claimed."""
 
 from pathlib import Path
 
