@@ -6,7 +6,7 @@ import torch
 
 from bench_sequence.datasets.adding import adding
 from bench_sequence.datasets.autoregressive import autoregressive, coefficients
-from bench_sequence.datasets.in_context import in_context_regression, posterior_mean
+from bench_sequence.datasets.in_context import in_context_regression
 from bench_sequence.tasks.autoregressive import AutoregressiveProcess, true_prediction
 
 
@@ -97,17 +97,6 @@ def test_in_context_regression():
         for i in range(1, 8):
             w = np.linalg.lstsq(x[sequence, :i], y[sequence, :i], rcond=None)[0]
             assert arrays["test_bayes"][sequence, i] == pytest.approx(x[sequence, i] @ w, abs=2e-2)
-
-
-def test_posterior_mean_is_ridge_regression_in_its_primal_form():
-    rng = np.random.default_rng(0)
-    x, y = rng.standard_normal((20, 6, 4)), rng.standard_normal((20, 6))
-    found = posterior_mean(x, y, 0.5)
-    for i in range(6):
-        seen, values = x[:, :i], y[:, :i]
-        gram = np.einsum("mnd,mne->mde", seen, seen) + 0.25 * np.eye(4)
-        w = np.linalg.solve(gram, np.einsum("mnd,mn->md", seen, values)[..., None])[..., 0]
-        np.testing.assert_allclose(found[:, i], np.einsum("md,md->m", x[:, i], w), atol=1e-10)
 
 
 def test_noise_makes_the_best_prediction_worse_and_examples_better():
