@@ -4,8 +4,8 @@ One vector of D entries per expert, over all floating tensors; N(x) = (x - min x
 
     a_i        |tau_i| limited to its `clip` and 1 - `clip` quantiles (sorted entries int(D c) and int(D (1 - c)) - 1)
     tau~_i     sign(tau_i) a_i;  tau^_i = sign(tau_i) N(a_i)
-    intra_i    exp(K N(a_i)^2); for "masked", where it does not cancel, over its mean over the D entries: D times the
-               softmax, and D is the same for all experts
+    intra_i    "squared": exp(K N(a_i)^2);  "paper": exp(K N(a_i^2));  for "masked", where it does not cancel, over its
+               mean over the D entries: D times the softmax, and D is the same for all experts
     inter_i    "pairs": sum_j tanh(tau^_i tau^_j), j = i included;  "sum": tanh(tau_i sum_j tau^_j);
                "raw": tanh(tau_i sum_j tau_j);  "paper": sum_j softmax(N(tau_i tau_j)) over the D entries
     b_i        intra_i inter_i; with `mask` below 1, 0 but for this share of the entries, the largest by |tau_i|
@@ -16,10 +16,10 @@ One vector of D entries per expert, over all floating tensors; N(x) = (x - min x
 
 The paper has "masked"; all released code (duguodong7/pcb-merging) has "shifted", the default. There "pairs" stands in
 the evolutionary script, "sum" in the vision script, which holds `mask` as a comment, and "raw" in the stand-alone file
-and for language; none has the "paper"'s. These are presets. All lambda_i are `scale`, but in `pcb-es`, which searches
-them as the evolutionary script does: from 1 in [0.8, 1.3], at most 100 candidates, by mean validation accuracy; with
-CMA-ES in place of the script's choice of a search. Where a vector has one value only, N is 0 (the released code divides
-zero by zero).
+and for language; none has the "paper"'s, and all have "squared". These are presets. All lambda_i are `scale`, but in
+`pcb-es`, which searches them as the evolutionary script does: from 1 in [0.8, 1.3], at most 100 candidates, by mean
+validation accuracy; with CMA-ES in place of the script's choice of a search. Where a vector has one value only, N is 0
+(the released code divides zero by zero).
 
 The experts are read K + 2 times or more, since thresholds are over all of their entries: one vector of these is held.
 """
@@ -60,13 +60,14 @@ def pcb(
     inter: Literal["pairs", "sum", "raw", "paper"] = "pairs",
     drop: Literal["shifted", "masked"] = "shifted",
     mask: float = 1.0,
+    intra: Literal["squared", "paper"] = "squared",
 ) -> dict[str, Tensor]:
     """Return the base with the balanced task vectors added.
 
     Raises:
         ValueError: `keep` or `mask` is not in (0, 1], or `clip` not in [0, 0.5).
     """
-    rules = _Rules(keep, clip, inter, drop, mask)
+    rules = _Rules(keep, clip, inter, drop, mask, intra)
     competition = _Competition(base, experts, rules)
 
     def merge(parts: Sequence[Tensor]) -> Tensor:
@@ -121,6 +122,7 @@ class _Rules:
     inter: Inter
     drop: Literal["shifted", "masked"]
     mask: float
+    intra: Literal["squared", "paper"] = "squared"
 
     def __post_init__(self) -> None:
         if not (0 < self.keep <= 1 and 0 < self.mask <= 1 and 0 <= self.clip < 0.5):
@@ -163,7 +165,7 @@ class _Competition:
         total, size = 0.0, 0
         for tau in map(updates, every):
             known = _unit(tau.abs_(), *self.limits[i][:2])
-            total += float(_growth(known, len(self.experts)).sum(dtype=torch.float64))
+            total += float(self._within(known, i).sum(dtype=torch.float64))
             size += known.numel()
         return total / size
 
@@ -191,9 +193,16 @@ class _Competition:
 
     def _score(self, tau: Tensor, known: Tensor, i: int) -> Tensor:
         """Return b_i of some entries, given tau and tau^, (K, *shape)."""
-        score = _growth(known[i], len(tau)).div_(self.divisors[i]).mul_(self._between(tau, known, i))
+        score = self._within(known[i], i).div_(self.divisors[i]).mul_(self._between(tau, known, i))
         least = self.limits[i][2]
         return score.masked_fill_(tau[i].abs() < least, 0) if least else score
+
+    def _within(self, known: Tensor, i: int) -> Tensor:
+        """Return intra_i of some entries before its division, given their N(a_i) or tau^_i."""
+        squares = known.square()
+        if self.rules.intra == "paper" and (high := self.limits[i][1]) > (low := self.limits[i][0]):
+            squares = squares.mul_(high - low).add_(known.abs(), alpha=2 * low).div_(high + low)  # N(a^2) of N(a)
+        return squares.mul_(len(self.experts)).exp_()
 
     def _between(self, tau: Tensor, known: Tensor, i: int) -> Tensor:
         """Return inter_i of some entries."""
@@ -220,11 +229,6 @@ class _Competition:
         every = flattened(self.names, models, lambda parts: updates(parts).prod(0))
         low, high = float(every.min()), float(every.max())
         return low, high, float(_unit(every, low, high).exp_().sum(dtype=torch.float64))
-
-
-def _growth(own: Tensor, count: int) -> Tensor:
-    """Return exp(K x^2)."""
-    return own.square().mul_(count).exp_()
 
 
 def _unit(x: Tensor, low: float, high: float) -> Tensor:
