@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
+from bench_sequence import forecaster_manifest
 from bench_sequence.datasets import sources
 from bench_sequence.dlinear import DLinear
 from bench_sequence.s4_network import S4Network
@@ -68,6 +69,14 @@ def test_spacetime_trains_on_its_own_loss_of_each_series():
     torch.testing.assert_close(loss_of(model)(y, target), (y - target).square().mean())
     with pytest.raises(ValueError, match="lookback"):
         SpaceTimeForecaster(lookback=64, horizon=7, series=1, calendar=0)
+
+
+def test_spacetimes_preset_is_the_network_of_its_authors_commands():
+    """One encoder block with 16 kernels, the decoder and the output; the commands are in the README of the code."""
+    (preset,) = next(m for m in forecaster_manifest.methods() if m.name == "spacetime-network").presets
+    model = SpaceTimeForecaster(lookback=336, horizon=96, series=1, calendar=0, **preset.params)
+    block = 3 * 16 * 64 + 128 + (128 * 128 + 128)
+    assert sum(p.numel() for p in model.parameters()) == block + 4 * 128 * 64 + (128 + 1)
 
 
 @pytest.mark.parametrize(("start", "minutes"), [("2016-07-01", 60), ("2016-07-01", 15), ("2002-01-01", 7 * 24 * 60)])
