@@ -9,6 +9,7 @@ from bench_merging.access import Access
 from bench_merging.methods.opcm import opcm, projected
 from bench_merging.methods.pcb import _Competition, _Rules, pcb, pcb_es
 from bench_merging.network import MLP, Network
+from bench_merging.state import task_vectors
 
 
 def matrices():
@@ -118,7 +119,9 @@ def test_the_evolutionary_script_keeps_to_its_box_though_more_would_be_better(dr
     base, experts = draw(3)
     target = pcb(base=base, experts=experts, access=None, keep=0.05, scale=2.0)
     competition = _Competition(base, experts, _Rules(0.05, 0.01, "pairs", "shifted", 1.0))
-    shares = torch.cat([competition.shares(name).flatten(1) for name in sorted(base)], dim=1)
+    shares = torch.cat(
+        [competition.shares(task_vectors(name, base, experts)).flatten(1) for name in sorted(base)], dim=1
+    )
 
     def scales(model):
         update = torch.cat([(model[n] - base[n]).flatten() for n in sorted(base)])

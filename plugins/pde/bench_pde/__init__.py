@@ -242,6 +242,12 @@ def bench_metrics() -> Iterator[Metric]:
     for name, summary in summaries.items():
         yield Metric(name, f"bench_pde.metrics:{name}", better="lower", summary=summary)
     yield Metric(
+        "skill",
+        "bench_pde.metrics:skill",
+        better="higher",
+        summary="how much nearer than the field 0, relative to the target's norm; 0 for what is no nearer",
+    )
+    yield Metric(
         "correlation_time",
         "bench_pde.metrics:correlation_time",
         better="higher",
