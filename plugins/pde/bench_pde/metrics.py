@@ -13,6 +13,16 @@ def relative_l2(prediction: Tensor, target: Tensor) -> float:
     return float(relative_l2_loss(prediction.double(), target.double()))
 
 
+def skill(prediction: Tensor, target: Tensor) -> float:
+    """mean_n max(0, 1 - ‖e‖ / ‖target‖): 1 for the target, 0 for the field 0 and whatever is no nearer than that.
+
+    The skill score of forecasts (Murphy 1988, doi:10.1175/1520-0493(1988)116<2417:SSBOTM>2.0.CO;2), there of mean
+    squares and not limited. What was not solved is all the same here, however large its error.
+    """
+    error, size = (tensor.double().flatten(1).norm(dim=1) for tensor in (prediction - target, target))
+    return float((1 - error / size.clamp(min=torch.finfo(size.dtype).tiny)).clamp(min=0).mean())
+
+
 def relative_l2_loss(prediction: Tensor, target: Tensor) -> Tensor:
     """The same, to be trained with."""
     error, size = (tensor.flatten(1).norm(dim=1) for tensor in (prediction - target, target))
@@ -42,14 +52,14 @@ def conserved_rmse(prediction: Tensor, target: Tensor) -> float:
 
 
 def boundary_rmse(prediction: Tensor, target: Tensor) -> float:
-    """mean over frames and channels of √(mean e²) over samples and the points of the boundary.
+    """mean over samples, frames and channels of √(mean e²) over the points of the boundary.
 
     In two dimensions each edge counts with all its points, corners twice, as in PDEBench.
     """
     error = (prediction - target).double()
     edges = [error.select(axis, end) for axis in range(2, error.ndim - 1) for end in (0, -1)]
     squares = [edge.unsqueeze(2).flatten(2, -2).square() for edge in edges]
-    return float(torch.cat(squares, 2).mean((0, 2)).sqrt().mean())
+    return float(torch.cat(squares, 2).mean(2).sqrt().mean())
 
 
 def fourier_low(prediction: Tensor, target: Tensor) -> float:
@@ -71,8 +81,9 @@ def fourier_spectrum(error: Tensor) -> Tensor:
     """Return √(mean_n Σ |ê_k|²) by wave number, frame and channel, (frames, channels, wave numbers).
 
     ê is the transform divided by the number of points, on all wave numbers of either sign; in two dimensions k is
-    floor(√(k_x² + k_y²)). So the sum of squares over k is the mean square of the error (Parseval). PDEBench takes the
-    quadrant k_x, k_y >= 0 only, and the mean over the modes of a ring in place of their sum.
+    floor(√(k_x² + k_y²)). So the sum of squares over k is the mean square of the error (Parseval). PDEBench takes
+    k >= 0 only, in two dimensions the quadrant k_x, k_y >= 0, and no ring beyond half of the points of an axis; in one
+    dimension its numbers are those here over √2, but for k = 0.
     """
     axes = tuple(range(2, error.ndim - 1))
     power = torch.fft.fftn(error.double(), dim=axes, norm="forward").abs().square().mean(0)

@@ -4,9 +4,10 @@ What of a configuration this plugin does differently, whatever the preset: Δ tr
 as A and B do, where the S4 configurations for ListOps, Text and Retrieval and the S5 ones for Text and Retrieval give
 it the model's, and other S5 ones have ceilings from 6e-4 to 2e-3, or let some of B decay; a block ends in a gate, where
 the ablations of the S4D paper have a linear layer and S5 half a gate; schedules are a linear warm-up and a cosine,
-where LSSL's drop by steps and Mamba's is constant; SGConv's kernels decay by 0.05 where its Pathfinder configuration
-has 0.03. A preset holds what its source tells; all else is the task's. SGConv's Path-X configuration is not here: it
-stretches the first piece of the kernel too.
+where LSSL's drop by steps, Mamba's is constant and the Arena's falls with the root of the step; heads read the mean of
+positions, where the Arena's Transformers read the first; SGConv's kernels decay by 0.05 where its Pathfinder
+configuration has 0.03, and its Path-X configuration is not here: it stretches the first piece of the kernel too. A
+preset holds what its source tells; all else is the task's.
 """
 
 from dataclasses import replace
@@ -37,6 +38,7 @@ _PTD = "arXiv:2310.01698, which keeps the S4 configurations, with a state size o
 _SGCONV = "authors' configuration, github.com/ctlllll/SGConv, in an early commit"
 _TCN = "authors' scripts, github.com/locuslab/TCN, whose network is one layer here"
 _SAFARI = "authors' configuration, github.com/HazyResearch/safari"
+_ARENA = "the Arena's configuration, github.com/google-research/long-range-arena; its largest learning rate"
 _LSSL = "authors' configuration, github.com/state-spaces/s4; layers, channels and state size as arXiv:2110.13985"
 
 
@@ -101,6 +103,12 @@ def _s5_task(
     recipe |= {"dropout": dropout, "tie_dropout": dropout > 0}
     recipe |= {"steps": steps, "batch_size": batch_size, "lr": lr, "warmup": warmup, "weight_decay": weight_decay}
     return Preset(task, _S5, {"blocks": blocks, "d_state": state, "c_init": c_init, **params}, recipe)
+
+
+def _arena(task: str, width: int, heads: int, steps: int, lr: float, warmup: float) -> Preset:
+    """Return how the Long Range Arena trains its Transformers on a task of texts: four layers, a decay of 0.1."""
+    recipe: dict[str, JSON] = {"d_model": width, "layers": 4, "dropout": 0.1, "weight_decay": 0.1, "batch_size": 32}
+    return Preset(f"lra-{task}", _ARENA, {"heads": heads}, recipe | {"steps": steps, "lr": lr, "warmup": warmup})
 
 
 def _ablation(task: str, **recipe: JSON) -> Preset:
@@ -177,6 +185,11 @@ _ABLATIONS = (
     ),
 )
 
+_TEXTS = (
+    _arena("listops", 512, 8, 5000, 0.05 / 1000**0.5, 0.2),
+    _arena("text", 256, 4, 20_000, 0.05 / 8000**0.5, 0.4),
+    _arena("retrieval", 128, 4, 5000, 0.05 / 8000**0.5 * 5 / 8, 1.0),  # ends before its warm-up of 8,000 steps does
+)
 _RECALL = Preset(
     "induction-heads", _SAFARI, {}, {"d_model": 32, "layers": 2, "lr": 5e-4, "weight_decay": 0.1, "batch_size": 32}
 )
@@ -301,7 +314,8 @@ _PRESETS = {
             {"d_model": 30, "layers": 1, "lr": 0.004, "weight_decay": 0.0, "batch_size": 32},
         ),
     ),
-    "transformer": (_RECALL, _REGRESSION),
+    "transformer": (*_TEXTS, _RECALL, _REGRESSION),
+    "linear-attention": _TEXTS,
     "hyena": (
         Preset(
             "associative-recall",
