@@ -115,7 +115,7 @@ pack: 4
 tasks:
   - {task: process-forecasting, params: {lookback: 24, horizon: 8, steps: 80, batch_size: 32, evaluations: 1}}
 methods:
-  - {method: spacetime-network, params: {d_model: 8, kernel_dim: 4, heads: 1, dropout: 0.0}}
+  - {method: spacetime-network, params: {layers: 1, d_model: 8, kernel_dim: 4, heads: 1, dropout: 0.0}}
   - {method: s4-network, params: {d_model: 8, layers: 1, d_state: 8, dropout: 0.0}}
   - dlinear
 """
