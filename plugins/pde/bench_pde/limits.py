@@ -16,6 +16,13 @@ def positive(**values: float) -> None:
             raise ValueError(f"{name} must be positive, got {value:g}")
 
 
+def not_negative(**values: float) -> None:
+    """Raise ValueError for a value below 0."""
+    for name, value in values.items():
+        if not value >= 0:
+            raise ValueError(f"{name} must not be negative, got {value:g}")
+
+
 def cells(points: int, solved_on: int) -> None:
     """Raise ValueError where `points` cells are not every so many of `solved_on`."""
     if points < 1 or solved_on % points:
@@ -34,7 +41,8 @@ def burgers(*, viscosity: float, points: int, solved_on: int) -> None:
     cells(points, solved_on)
 
 
-def navier_stokes(*, viscosity: float, points: int, solved_on: int) -> None:
+def navier_stokes(*, viscosity: float, points: int, solved_on: int, warm_up: float) -> None:
+    not_negative(warm_up=warm_up)
     if viscosity <= 0:
         raise ValueError(f"viscosity must be positive, got {viscosity}")
     if points % 2 or points > solved_on:
@@ -46,9 +54,32 @@ def reaction_diffusion(*, diffusivity: float, growth: float) -> None:
         raise ValueError(f"diffusivity and growth must not be negative, got {diffusivity} and {growth}")
 
 
-def kuramoto_sivashinsky(*, points: int, length: float) -> None:
+def kuramoto_sivashinsky(*, points: int, length: float, warm_up: float) -> None:
+    positive(length=length)
+    not_negative(warm_up=warm_up)
     if points < 2 * length:
         raise ValueError(f"{points} points cannot resolve a length of {length:g}: at least two per unit are needed")
+
+
+def diffusion_reaction(*, warm_up: float) -> None:
+    not_negative(warm_up=warm_up)
+
+
+def wave(*, speed: float, points: int, modes: int) -> None:
+    positive(speed=speed, modes=modes)
+    if points < modes + 2:
+        raise ValueError(f"{points} points do not tell {modes} modes apart: {modes + 2} are needed, both ends included")
+
+
+def fisher(*, diffusivity: float, frames: int, points: int) -> None:
+    not_negative(diffusivity=diffusivity)
+    if min(frames, points) < 2:
+        raise ValueError(f"frames and points must be 2 or more, got {frames} and {points}")
+
+
+def darcy_shapes(*, points: int) -> None:
+    if points < 8:
+        raise ValueError(f"points must be 8 or more, got {points}: fewer leave little of a shape")
 
 
 def darcy(*, points: int, solved_on: int, high: float, low: float) -> None:
@@ -116,6 +147,18 @@ def deeponet(*, grid: Sequence[int]) -> None:
         raise ValueError(f"a grid of {min(grid)} points is too small for the branch; 13 are needed")
 
 
+def mt_deeponet(*, grid: Sequence[int], in_channels: int, network: str | None, coefficients: int) -> bool:
+    """Return whether the network is that for shapes."""
+    if network == "shapes" or (network is None and len(grid) == 2):
+        if len(grid) != 2 or min(grid) < 16:
+            shape = " x ".join(map(str, grid))
+            raise ValueError(f"the branch for shapes takes grids of two dimensions with 16 points or more, got {shape}")
+        return True
+    if not 0 <= coefficients < in_channels:
+        raise ValueError(f"of {in_channels} channels {coefficients} cannot be coefficients: none or some remain")
+    return False
+
+
 def mgno(*, grid: Sequence[int], levels: int | None, boundary: str) -> list[tuple[int, ...]]:
     """Return the grids of the levels, the finest first."""
     sizes: list[tuple[int, ...]] = [tuple(grid)]
@@ -139,6 +182,10 @@ _EQUATIONS = {
     "darcy-multiscale": darcy_multiscale,
     "helmholtz": helmholtz,
     "compressible-flow": compressible_flow,
+    "diffusion-reaction": diffusion_reaction,
+    "wave": wave,
+    "fisher": fisher,
+    "darcy-shapes": darcy_shapes,
     "dam-break": lambda *, points, solved_on: cells(points, solved_on),
 }
 _SHAPES = {  # dimensions, channels of a frame, boundary
@@ -158,7 +205,9 @@ _SHAPES = {  # dimensions, channels of a frame, boundary
     "dam-break": (2, 1, "open"),
     "wave": (2, 2, "dirichlet"),
 }
-_POSITIVE = ("points", "frames", "interval", "train", "val", "test", "steps", "batch_size", "lr")
+_SEVERAL = {"fisher": (("frames", "points"), 5), "darcy-shapes": (("points", "points"), 2)}  # grid, channels
+_POSITIVE = ("points", "frames", "interval", "train", "val", "test", "space", "time", "given", "unrolled", "steps",
+             "batch_size", "lr")  # fmt: skip
 
 
 def task(name: str, params: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -167,15 +216,19 @@ def task(name: str, params: Mapping[str, Any]) -> dict[str, Any] | None:
     if name in _EQUATIONS:
         rule = _EQUATIONS[name]
         rule(**{key: params[key] for key in inspect.signature(rule).parameters})
+    not_negative(**{key: params[key] for key in ("most",) if key in params})
+    if name in _SEVERAL:
+        axes, channels = _SEVERAL[name]
+        return {"grid": [params[axis] for axis in axes], "in_channels": channels, "out_channels": 1, "boundary": "open"}
     if name not in _SHAPES:
         return None
     dimensions, channels, boundary = _SHAPES[name]
     given = params.get("given", 1)
     if "frames" in params:
         later = params["frames"] + 1 - given
-        if given < 1 or later < 1:
+        if later < 1:
             raise ValueError(f"given must be from 1 to {params['frames']}, for one frame is to be left, got {given}")
-        if not 0 < params["unrolled"] <= later:
+        if params["unrolled"] > later:
             raise ValueError(f"unrolled must be from 1 to the {later} frames after the given, got {params['unrolled']}")
     grid = [params["points"]] * dimensions
     return {"grid": grid, "in_channels": channels * given, "out_channels": channels, "boundary": boundary}
@@ -196,3 +249,6 @@ def method(name: str, given: Mapping[str, Any], params: Mapping[str, Any]) -> No
         halved(grid=grid, times=params["levels"])
     elif name == "deeponet":
         deeponet(grid=grid)
+    elif name == "mt-deeponet":
+        mt_deeponet(grid=grid, in_channels=given["in_channels"], network=params["network"],
+                    coefficients=params["coefficients"])  # fmt: skip

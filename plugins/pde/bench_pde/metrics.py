@@ -52,14 +52,14 @@ def conserved_rmse(prediction: Tensor, target: Tensor) -> float:
 
 
 def boundary_rmse(prediction: Tensor, target: Tensor) -> float:
-    """mean over frames and channels of √(mean e²) over samples and the points of the boundary.
+    """mean over samples, frames and channels of √(mean e²) over the points of the boundary.
 
     In two dimensions each edge counts with all its points, corners twice, as in PDEBench.
     """
     error = (prediction - target).double()
     edges = [error.select(axis, end) for axis in range(2, error.ndim - 1) for end in (0, -1)]
     squares = [edge.unsqueeze(2).flatten(2, -2).square() for edge in edges]
-    return float(torch.cat(squares, 2).mean((0, 2)).sqrt().mean())
+    return float(torch.cat(squares, 2).mean(2).sqrt().mean())
 
 
 def fourier_low(prediction: Tensor, target: Tensor) -> float:
@@ -81,8 +81,9 @@ def fourier_spectrum(error: Tensor) -> Tensor:
     """Return √(mean_n Σ |ê_k|²) by wave number, frame and channel, (frames, channels, wave numbers).
 
     ê is the transform divided by the number of points, on all wave numbers of either sign; in two dimensions k is
-    floor(√(k_x² + k_y²)). So the sum of squares over k is the mean square of the error (Parseval). PDEBench takes the
-    quadrant k_x, k_y >= 0 only, and the mean over the modes of a ring in place of their sum.
+    floor(√(k_x² + k_y²)). So the sum of squares over k is the mean square of the error (Parseval). PDEBench takes
+    k >= 0 only, in two dimensions the quadrant k_x, k_y >= 0, and no ring beyond half of the points of an axis; in one
+    dimension its numbers are those here over √2, but for k = 0.
     """
     axes = tuple(range(2, error.ndim - 1))
     power = torch.fft.fftn(error.double(), dim=axes, norm="forward").abs().square().mean(0)

@@ -52,6 +52,15 @@ def test_boundary_error_sees_the_boundary_only(target):
     assert metrics.rmse(inside, target) > 0.5
 
 
+def test_errors_of_samples_are_rooted_before_they_are_averaged():
+    """As in PDEBench: of samples with errors of 1 and 3 the mean is 2, where a root of all squares would be √5."""
+    target = torch.ones(2, 3, 8, 6, 1)
+    prediction = target + torch.tensor([1.0, 3.0])[:, None, None, None, None]
+    for name in ("rmse", "nrmse", "boundary_rmse"):
+        assert getattr(metrics, name)(prediction, target) == pytest.approx(2), name
+    assert metrics.conserved_rmse(prediction, target) == pytest.approx(math.sqrt(5))
+
+
 def test_spectrum_sums_to_the_mean_square(target):
     spectrum = metrics.fourier_spectrum(target)
     mean_square = target.square().flatten(2, -2).mean((0, 2))
@@ -67,6 +76,12 @@ def test_bands(k, band):
     found = {name: getattr(metrics, name)(wave, torch.zeros_like(wave)) for name in BANDS}
     assert found.pop(band) > 0.01
     assert max(found.values()) < 1e-12
+
+
+def test_a_wave_counts_with_both_of_its_signs():
+    """sin kx has an amplitude of ½ at k and at -k: 1/√2 here, and ½ by PDEBench, which looks at k alone."""
+    wave = torch.sin(2 * math.pi * 3 * torch.arange(16, dtype=torch.float64) / 16)[None, None, :, None]
+    assert metrics.fourier_spectrum(wave)[0, 0, 3] == pytest.approx(1 / math.sqrt(2))
 
 
 def test_correlation_is_lost_when_it_first_falls_below():

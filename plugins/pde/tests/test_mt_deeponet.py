@@ -80,7 +80,7 @@ def test_networks_are_those_published():
 
 
 def test_bad_grids_and_channels_are_refused():
-    with pytest.raises(ValueError, match=r"16 points or more, got \[12, 30\]"):
+    with pytest.raises(ValueError, match=r"16 points or more, got 12 x 30"):
         MTDeepONet(in_channels=2, out_channels=1, grid=[12, 30], boundary="open")
     with pytest.raises(ValueError, match="of 4 channels 4 cannot be coefficients"):
         MTDeepONet(in_channels=4, out_channels=1, grid=[30], boundary="open", coefficients=4)

@@ -5,13 +5,14 @@ import subprocess
 import sys
 from importlib import import_module
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
 from torch import nn
 
 import bench_pde
-from bench_pde import report
+from bench_pde import classical_report, report
 from bench_pde.baselines import RidgeRegression
 from bench_pde.tasks import problems, several
 from bench_pde.tasks.evolution import Windows
@@ -125,10 +126,15 @@ def test_every_operator_on_every_problem(bench):  # noqa: F811
     kept = {path.name.partition("-")[0] for path in (bench.folder / "results" / "s" / "_artefacts").iterdir()}
     assert kept == set(rows["run"])
     tests = rows[rows["split"] == "test"]
-    baselines = tests[tests["metric"].str.contains("persistence|linear")].groupby(["task", "metric"])["value"]
+    is_baseline = tests["metric"].isin(["persistence_relative_l2", "linear_relative_l2"])
+    baselines = tests[is_baseline].groupby(["task", "metric"])["value"]
     assert (baselines.nunique() == 1).all()  # no method takes part in them
-    for error in ("relative_l2", "fourier_high", "linear_relative_l2"):
-        assert (tests[tests["metric"] == error].groupby("run").size() == 1).all()
+    ratios = ("classical_ratio", "persistence_classical_ratio", "linear_classical_ratio")
+    for metric in ("relative_l2", "fourier_high", "linear_relative_l2", "classical_error", *ratios):
+        found = tests[tests["metric"] == metric]
+        assert len(found) == found["run"].nunique() == rows["run"].nunique()
+        assert (found["value"] > 0).all()
+        assert np.isfinite(found["value"]).all()
     frames = rows[(rows["split"] == "rollout") & (rows["metric"] == "nrmse") & (rows["task"] == "burgers")]
     assert set(frames["step"]) == {1, 2}
 
@@ -156,7 +162,20 @@ def test_the_other_problems(bench, monkeypatch):  # noqa: F811
     assert rows["run"].nunique() == 4
     digests = dict(line.split(", seed 0: ") for line in prepared.stdout.splitlines())
     assert digests == rows.groupby("task")["data"].first().to_dict()  # made on all cores or on one, they are the same
-    check_pictures(Results.load(bench.folder / "results" / "s"))
+    results = Results.load(bench.folder / "results" / "s")
+    check_pictures(results)
+    check_table(classical_report.section(results), rows)
+
+
+def check_table(section, rows):
+    """The report's table beside classical solvers has the ratios of the runs, and those of baselines below them."""
+    table = [line for line in section.splitlines() if line.startswith("| `")]
+    lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table]
+    assert [line[1] for line in lines] == ["`fno`", "persistence", "linear regression"] * 4
+    ratios = rows[rows["metric"] == "classical_ratio"].set_index("task")["value"]
+    assert {line[0].strip("`").split()[0]: line[-1] for line in lines[::3]} == {
+        task: f"{ratio:.3g}" for task, ratio in ratios.items()
+    }
 
 
 def check_pictures(results):
@@ -207,6 +226,13 @@ def test_bad_parameters_are_told_before_any_work(bench):  # noqa: F811
         ("darcy-multiscale", "scales: 6", "fno", "127 nodes do not resolve 6 scales: solved_on has to be 768 or more"),
         ("wave", "points: 20", "fno", "s.yaml:2: method 'fno' on task 'wave': a grid of 20 points does not resolve 12"),
         ("wave", "points: 24", "{method: mgno, params: {levels: 7}}", "24 x 24 points is too small for 7 levels"),
+        ("navier-stokes", "warm_up: -1", "fno", "task 'navier-stokes': warm_up must not be negative, got -1"),
+        ("kuramoto-sivashinsky", "length: 0", "fno", "length must be positive, got 0"),
+        ("wave", "modes: 31", "fno", "32 points do not tell 31 modes apart: 33 are needed, both ends included"),
+        ("fisher", "diffusivity: -0.1", "fno", "diffusivity must not be negative, got -0.1"),
+        ("fisher", "frames: 16", "fno", "method 'fno' on task 'fisher': a grid of 16 points does not resolve 12 modes"),
+        ("darcy-shapes", "points: 15", "mt-deeponet", "with 16 points or more, got 15 x 15"),
+        ("fno-darcy", "space: 0", "fno", "space must be positive, got 0"),
         ("wave", "points: 30", "sinenet", "a grid of 30 x 30 points cannot be halved 3 times"),
     ):
         bench.write("s.yaml", f"tasks: [{{task: {name}, params: {{{params}}}}}]\nmethods: [{method}]\n")

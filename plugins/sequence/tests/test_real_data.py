@@ -259,6 +259,22 @@ def test_whole_exchange_and_illness(shared):
     assert time_series.illness()["series"].shape == (966, 7)
 
 
+@pytest.mark.parametrize(("lookback", "horizon"), [(96, 96), (96, 720), (336, 192), (720, 24)])
+@pytest.mark.parametrize("per_hour", [1, 4])
+def test_every_window_of_the_protocols_is_taken(lookback, horizon, per_hour):
+    """len - lookback - horizon + 1 of training, and of the other parts one for each first row that it holds whole."""
+    rows = np.array([12, 16, 20]) * 30 * 24 * per_hour
+    data = {"series": np.arange(rows[2], dtype=np.float32)[:, None], "borders": rows}
+    windows = Forecasting(lookback=lookback, horizon=horizon).windows(data)
+    part = 4 * 30 * 24 * per_hour
+    counts = [rows[0] - lookback - horizon + 1, part - horizon + 1, part - horizon + 1]
+    assert [len(windows[split]) for split in ("train", "val", "test")] == counts
+    for split, begin in (("val", rows[0]), ("test", rows[1])):
+        assert windows[split].targets[0, 0, 0] == begin
+        assert windows[split].targets[-1, -1, 0] == begin + part - 1
+        assert windows[split].inputs[0][0, 0, 0] == begin - lookback
+
+
 def test_linear_forecast_is_exact_for_a_linear_recurrence():
     t = torch.arange(400.0)
     series = torch.stack([torch.sin(0.3 * t), torch.cos(0.3 * t) * 2], dim=1)

@@ -99,6 +99,17 @@ def test_in_context_regression():
             assert arrays["test_bayes"][sequence, i] == pytest.approx(x[sequence, i] @ w, abs=2e-2)
 
 
+def test_tokens_hold_what_the_other_layout_in_use_holds():
+    """There, x and (y, 0, ..., 0) have d channels each (arXiv:2208.01066). A linear map W of theirs is one of ours."""
+    d, n = 3, 4
+    arrays = in_context_regression(dimension=d, examples=n, noise=0.5, train=10, val=1, test=1)
+    ours, y = arrays["train_inputs"], arrays["train_targets"]
+    theirs = np.zeros((10, 2 * n, d), np.float32)
+    theirs[:, ::2], theirs[:, 1::2, 0] = ours[:, ::2, 1:], y
+    W = np.random.default_rng(0).standard_normal((d, 7)).astype(np.float32)
+    np.testing.assert_allclose(ours @ np.concatenate([W[:1], W]), theirs @ W, rtol=1e-5, atol=1e-6)
+
+
 def test_noise_makes_the_best_prediction_worse_and_examples_better():
     arrays = in_context_regression(dimension=3, examples=20, noise=0.5, train=1, val=1, test=3000)
     error = np.square(arrays["test_bayes"] - arrays["test_targets"]).mean(axis=0)

@@ -14,11 +14,10 @@ different tasks are near orthogonal, and the result stays near the base.
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor
 
 from bench_merging.access import Access
-from bench_merging.state import StateDict, assemble, blocks, by_blocks, updates
+from bench_merging.state import StateDict, assemble, by_blocks, products, updates
 from harness import Skip
 
 FLOOR = 1e-6  # of a norm
@@ -36,19 +35,10 @@ def model_stock(*, base: StateDict, experts: Sequence[StateDict], access: Access
     models = [base, *experts]
 
     def value(name: str) -> Tensor:
-        share = ratio(_gram(name, models))
+        share = ratio(products(name, models, updates))
         return by_blocks(name, models, lambda parts: parts[0] + share * updates(parts).mean(0))
 
     return assemble(base, value)
-
-
-def _gram(name: str, models: Sequence[StateDict]) -> Tensor:
-    """Return the inner products of the task vectors of one tensor, (K, K) float64."""
-    total = torch.zeros(len(models) - 1, len(models) - 1, dtype=torch.float64)
-    for parts in blocks(name, models):
-        tau = updates(parts).double()
-        total += tau @ tau.T
-    return total
 
 
 def ratio(gram: Tensor) -> float:

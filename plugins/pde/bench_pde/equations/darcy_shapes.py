@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 import scipy.sparse.linalg
 
+from bench_pde import limits
 from bench_pde.equations.darcy import stiffness
 from bench_pde.equations.sampling import made_splits
 
@@ -71,8 +72,7 @@ def darcy_shapes(
     Raises:
         ValueError: there are fewer than 8 points, which leave little of a shape.
     """
-    if points < 8:
-        raise ValueError(f"points must be 8 or more, got {points}")
+    limits.darcy_shapes(points=points)
     masks = [inside(name, points) for name in SHAPES]
 
     def make(generators: list[np.random.Generator]) -> dict[str, np.ndarray]:

@@ -23,6 +23,7 @@ from typing import Literal
 import numpy as np
 import scipy.fft
 
+from bench_pde import limits
 from bench_pde.equations.sampling import made_splits
 
 SOURCES = ("logistic", "cubic", "arrhenius")
@@ -107,10 +108,7 @@ def fisher(
     Raises:
         ValueError: the diffusivity is negative, or there are fewer than two frames or points.
     """
-    if diffusivity < 0:
-        raise ValueError(f"diffusivity must not be negative, got {diffusivity}")
-    if min(frames, points) < 2:
-        raise ValueError(f"frames and points must be 2 or more, got {frames} and {points}")
+    limits.fisher(diffusivity=diffusivity, frames=frames, points=points)
 
     def make(generators: list[np.random.Generator]) -> dict[str, np.ndarray]:
         kind = np.array([rng.choice(3, p=(0.25, 0.25, 0.5)) for rng in generators])

@@ -3,7 +3,7 @@
 The set-up of the Fourier neural operator (Li et al. 2021, arXiv:2010.08895): f = 0.1 (sin 2π(x+y) + cos 2π(x+y)), and
 w0 a Gaussian field. Its code has the covariance 2 · 7³ (-Δ + 49)^-2.5, its text 7^1.5 (-Δ + 49)^-2.5; the code is
 followed. Published: 256² sub-sampled to 64², frames 1 apart, ν = 1e-3 (50 frames, 5,000 samples), 1e-4 (30, 10,000) and
-1e-5 (20, 1,200), 200 of them for testing; the first ten frames are given.
+1e-5 (20, 1,200), 200 of them for testing; the first ten frames are given, of which the first is at time 1, not 0.
 
 Solved pseudospectrally with the 2/3 rule, an integrating factor and RK4, which at a step of 0.02 is more exact than the
 published scheme (Crank-Nicolson and explicit Euler) at 1e-4. A finer solution is truncated in Fourier space, where the
@@ -17,8 +17,12 @@ import torch
 from torch import Tensor
 
 from bench_pde import limits
+from bench_pde.equations import regridding
+from bench_pde.equations.regridding import Solver
 from bench_pde.equations.sampling import made_splits
 from bench_pde.equations.stepping import IntegratingFactorRK4, device, march, wavenumbers
+
+STABLE = 2.56  # step over spacing at which RK4 is stable with a velocity of up to a half
 
 
 def forcing(n: int) -> Tensor:
@@ -89,13 +93,15 @@ def navier_stokes(
     test: int = 20,
     seed: int = 0,
 ) -> dict[str, np.ndarray]:
-    """Return *_fields, (n, frames + 1, points, points, 1).
+    """Return *_fields, (n, frames + 1, points, points, 1), the first frame `warm_up` after the random field.
 
     Raises:
-        ValueError: the viscosity is not positive, `points` is odd or more than `solved_on`.
+        ValueError: the viscosity or the time step is not positive, `points` is odd or more than `solved_on`, or
+            `warm_up` is negative.
     """
-    limits.navier_stokes(viscosity=viscosity, points=points, solved_on=solved_on)
-    max_step = min(max_step, 2.56 / solved_on)  # with a velocity of up to a half, RK4 is stable
+    limits.navier_stokes(viscosity=viscosity, points=points, solved_on=solved_on, warm_up=warm_up)
+    limits.positive(max_step=max_step)
+    max_step = min(max_step, STABLE / solved_on)
     force = forcing(solved_on)
 
     def make(generators: list[np.random.Generator]) -> dict[str, np.ndarray]:
@@ -106,3 +112,22 @@ def navier_stokes(
         return {"fields": truncate(fields, points).cpu().numpy()[..., None]}
 
     return made_splits({"train": train, "val": val, "test": test}, make, seed, at_once=20)
+
+
+def classical(
+    *, viscosity: float, points: int, solved_on: int, frames: int, interval: float, max_step: float = 0.04, **_: object
+) -> list[Solver]:
+    """Return solvers on so many points an axis, with the longest stable step: see `bench_pde.equal_error`."""
+
+    def on(n: int) -> Solver:
+        step = STABLE / n if n < solved_on else min(max_step, STABLE / n)
+
+        def solver(given: Tensor) -> Tensor:
+            w = regridding.periodic(given[:, -1, ..., 0].double(), n, 2)
+            return regridding.periodic(
+                solve(w, viscosity, forcing(n), interval, frames, step)[:, 1:], points, 2
+            ).unsqueeze(-1)
+
+        return solver
+
+    return [on(n) for n in regridding.sizes(points, solved_on)]

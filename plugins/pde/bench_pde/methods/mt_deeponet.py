@@ -33,6 +33,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from bench_pde import limits
 from bench_pde.grids import channels_first, coordinates
 
 SLOPE = 0.2
@@ -68,7 +69,9 @@ class MTDeepONet(nn.Module):
     ) -> None:
         super().__init__()
         self.grid, self.has_end, dimensions = tuple(grid), boundary != "periodic", len(grid)
-        self.on_shapes = dimensions == 2 if network is None else network == "shapes"
+        self.on_shapes = limits.mt_deeponet(
+            grid=grid, in_channels=in_channels, network=network, coefficients=coefficients
+        )
         self.coefficients = coefficients
         self.basis = basis or (150 if self.on_shapes else 300)
         outputs = self.basis * out_channels
@@ -76,10 +79,6 @@ class MTDeepONet(nn.Module):
             self.branch = _convolutional(in_channels, outputs, self.grid, width, dropout)
             self.trunk = _trunk([2, width // 2, width, width, width, self.basis])
         else:
-            if not 0 <= coefficients < in_channels:
-                raise ValueError(
-                    f"of {in_channels} channels {coefficients} cannot be coefficients: none or some remain"
-                )
             sensors = (in_channels - coefficients) * grid[-1]
             self.branch = _dense(coefficients + sensors, outputs, width)
             self.trunk = _trunk([dimensions, width, width, width, self.basis])
@@ -112,10 +111,6 @@ def _dense(inputs: int, outputs: int, width: int) -> nn.Sequential:
 
 
 def _convolutional(inputs: int, outputs: int, grid: tuple[int, ...], width: int, dropout: float) -> nn.Sequential:
-    if len(grid) != 2 or min(grid) < 16:
-        raise ValueError(
-            f"the branch for shapes takes grids of two dimensions with 16 points or more, got {list(grid)}"
-        )
     layers: list[nn.Module] = []
     for i, o in itertools.pairwise([inputs, 16, 32, 64, 64]):
         layers += [nn.Conv2d(i, o, 5, padding=2), nn.ReLU(), nn.AvgPool2d(2)]

@@ -22,6 +22,7 @@ class Advection(Evolution):
     test: int = 40
 
     dataset = "advection"
+    classical = "advection:classical"
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class Burgers(Evolution):
     test: int = 40
 
     dataset = "burgers"
+    classical = "burgers:classical"
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ class ReactionDiffusion(Evolution):
     test: int = 40
 
     dataset = "reaction-diffusion"
+    classical = "reaction_diffusion:classical"
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,7 @@ class KuramotoSivashinsky(Evolution):
     test: int = 40
 
     dataset = "kuramoto-sivashinsky"
+    classical = "kuramoto_sivashinsky:classical"
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,7 @@ class NavierStokes(Evolution):
     viscosity: float = 1e-3
     points: int = 32
     solved_on: int = 64
+    warm_up: float = 0.0
     frames: int = 15
     interval: float = 1.0
     train: int = 100
@@ -86,6 +91,7 @@ class NavierStokes(Evolution):
     test: int = 20
 
     dataset = "navier-stokes"
+    classical = "navier_stokes:classical"
 
 
 @dataclass(frozen=True)
@@ -102,6 +108,7 @@ class Wave(Evolution):
     test: int = 40
 
     dataset = "wave"
+    classical = "wave:classical"
     boundary = "dirichlet"
 
 
@@ -117,6 +124,7 @@ class DiffusionSorption(Evolution):
     test: int = 40
 
     dataset = "diffusion-sorption"
+    classical = "diffusion_sorption:classical"
     boundary = "open"
 
 
@@ -133,6 +141,7 @@ class DiffusionReaction(Evolution):
     test: int = 20
 
     dataset = "diffusion-reaction"
+    classical = "diffusion_reaction:classical"
     boundary = "open"
 
 
@@ -150,6 +159,7 @@ class DamBreak(Evolution):
     test: int = 20
 
     dataset = "dam-break"
+    classical = "dam_break:classical"
     boundary = "open"
 
 
@@ -170,6 +180,7 @@ class CompressibleFlow(Evolution):
     test: int = 20
 
     dataset = "compressible-flow"
+    classical = "compressible:classical"
 
 
 @dataclass(frozen=True)
@@ -184,6 +195,7 @@ class BurgersMap(Steady):
     test: int = 100
 
     dataset = "burgers-map"
+    classical = "burgers:classical_map"
     boundary = "periodic"
 
 
@@ -200,6 +212,7 @@ class Darcy(Steady):
     test: int = 50
 
     dataset = "darcy"
+    classical = "darcy:classical"
     boundary = "dirichlet"
 
 
@@ -216,6 +229,7 @@ class DarcyRough(Steady):
     test: int = 20
 
     dataset = "darcy-rough"
+    classical = "darcy:classical"
     boundary = "dirichlet"
 
 
@@ -231,6 +245,7 @@ class DarcyMultiscale(Steady):
     test: int = 20
 
     dataset = "darcy-multiscale"
+    classical = "multiscale:classical_multiscale"
     boundary = "dirichlet"
 
 
@@ -246,4 +261,5 @@ class Helmholtz(Steady):
     test: int = 40
 
     dataset = "helmholtz"
+    classical = "helmholtz:classical"
     boundary = "open"

@@ -47,7 +47,7 @@ def gradient_step(x: np.ndarray, y: np.ndarray, noise: float) -> np.ndarray:
     """Predict by one step of gradient descent from zero, which one layer of linear attention without a softmax takes.
 
     After i examples of standard normal x the step is 1 / (i + d + 1 + noise^2), which has the least expected error of
-    all: that of the weights is then i / (i + d + 1 + noise^2) less than d, as a share of d.
+    all: the weights are off by d (1 - i / (i + d + 1 + noise^2)) in the square.
     """
     d = x.shape[2]
     return at_every_prefix(lambda x, y: gradient_descent(x, y, 1, 1 / (x.shape[1] + d + 1 + noise**2)), x, y)
