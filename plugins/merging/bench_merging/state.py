@@ -18,7 +18,7 @@ BLOCK = 32_000  # entries: a block of every expert fits into a core's cache, and
 
 
 class WeightsError(BenchError):
-    """WeightsError that cannot be merged; the message names the tensor and the model."""
+    """Weights that cannot be merged; the message names the tensor and the model."""
 
 
 def floating(base: StateDict) -> list[str]:

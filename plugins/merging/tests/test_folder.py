@@ -384,3 +384,30 @@ def test_bad_checkpoints_are_one_line_before_any_run(folder, bench, tmp_path, sp
     assert done.stderr.startswith("bench: ")
     assert message in done.stderr
     assert not (tmp_path / "results").exists()
+
+
+def one_expert(made):
+    return {"experts": [made.entry("one")]}
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda made: made.spoil("two", **{WEIGHT: None}), f"two: lacks the tensor '{WEIGHT}' of the base"),
+        (lambda made: made.spoil("two", **{WEIGHT: torch.ones(2, 3)}), f"two: '{WEIGHT}' has the shape (2, 3), in"),
+        (lambda made: made.spoil("one", **{WEIGHT: torch.full((6, 8), torch.nan)}), f"one: '{WEIGHT}' holds NaN"),
+        (lambda made: made.write("one", made.read("base")), "one: equals the base in every tensor"),
+        (one_expert, "pool.yaml: 'experts' has to be a list of two or more"),
+    ],
+    ids=["missing", "shape", "nan", "base", "one-expert"],
+)
+def test_weights_that_do_not_fit_are_one_line_before_any_run(folder, bench, tmp_path, spoil, message):
+    made = folder()
+    path = made.describe(**(spoil(made) or {}))
+    bench.write("s.yaml", SUITE.replace("DIGEST", hashlib.sha256(path.read_bytes()).hexdigest()))
+    done = bench("run", "s.yaml")
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("bench: ")
+    assert message in done.stderr
+    assert not (tmp_path / "results").exists()

@@ -5,6 +5,7 @@ import torch
 
 from bench_merging import evaluation
 from bench_merging.access import Access
+from bench_merging.methods.activation_matching import activation_matching
 from bench_merging.methods.average import average
 from bench_merging.methods.pleas import pleas, records
 from bench_merging.methods.straight_through import straight_through
@@ -62,6 +63,20 @@ def test_on_halves_of_the_classes_zipping_is_better_than_averaging(pools):
     pool = pools["halves"]
     assert measured(pool, zipit)[0] > measured(pool, average)[0]
     assert measured(pool, pleas)[0] > measured(pool, average)[0]
+
+
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
+def test_two_cnns_cannot_be_averaged_and_matching_tells_methods_apart(seed):
+    pool = read(independent_pool(architecture="cnn", width=128, steps=200, seed=seed), untrained("cnn", 128))
+    own = sum(evaluation.accuracies(pool, lambda task: pool.experts[task], "test")) / 2
+    naive, by_weights, by_activations, fitted = (
+        measured(pool, method)[0] for method in (average, weight_matching, activation_matching, pleas)
+    )
+    assert own > 0.95
+    assert naive < own - 0.2
+    assert by_weights > naive + 0.07
+    assert by_activations > by_weights + 0.05
+    assert fitted > naive + 0.15
 
 
 @pytest.mark.parametrize("architecture", ["mlp", "cnn"])

@@ -54,6 +54,7 @@ GAPS = {  # points over the average; below zero: points under it at least
     "cnn": {regmean: 2, tsv_m: 2.5},
     "adamw": {task_arithmetic: 0.5, regmean: 3.5, tsv_m: 2.5, iso_c: 3},
     "adapters": {opcm: -5, tsv_m: -12},  # what is done to factors is not done to their products
+    "residual": {regmean: 5, tsv_m: 4, iso_c: 2.5, opcm: 2.5},
     "tokens": {regmean: 0.5, tsv_m: 2, iso_c: 3.5},
 }
 
@@ -64,10 +65,18 @@ def trained(kind, seed):
         return read(token_pool(base_steps=600, steps=200, seed=seed), untrained(128))
     params = {
         "cnn": {"architecture": "cnn", "tasks": 3, "base_classes": 15, "base_steps": 400, "steps": 120},
+        "residual": {
+            "architecture": "residual",
+            "tasks": 3,
+            "width": 64,
+            "base_classes": 15,
+            "base_steps": 400,
+            "steps": 120,
+        },
         "adamw": {"optimiser": "adamw", "tasks": 5, "base_steps": 800, "steps": 250},
         "adapters": {"adapter_rank": 4, "tasks": 4, "base_steps": 600, "steps": 200},
     }[kind]
-    trunk = trunk_of(params.get("architecture", "mlp"), 128, 64)
+    trunk = trunk_of(params.get("architecture", "mlp"), params.get("width", 128), 64)
     trunk = Adapted(trunk, 4) if kind == "adapters" else trunk
     return read(procedural_pool(**params, seed=seed), trunk)
 
@@ -76,7 +85,7 @@ SEEDS = (0, pytest.param(1, marks=pytest.mark.slow))
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize("kind", ["cnn", "adamw", "adapters", "tokens"])
+@pytest.mark.parametrize("kind", ["cnn", "residual", "adamw", "adapters", "tokens"])
 def test_experts_interfere_and_methods_are_told_apart(kind, seed):
     pool = trained(kind, seed)
     assert_experts_interfere(pool, own=4, others=6)

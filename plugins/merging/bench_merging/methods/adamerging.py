@@ -3,11 +3,12 @@ arXiv:2310.02575.
 
     theta     theta_0 + sum_k lambda_k^l tau_k^l, one coefficient for each task and tensor ("layer"), or each task
     loss      sum_k mean over a batch of task k's inputs of H(softmax(logits_k)), in nats
-    lambda    starts at 0.3, Adam with learning rate 1e-3; limited to [0, 1] where it is used, with a gradient of zero
-              outside, as in the authors' code (`clamp`); FusionBench does not limit it
+    lambda    starts at 0.3, learnt by Adam; limited to [0, 1] where it is used, with a gradient of zero outside, as in
+              the authors' code (`clamp`); FusionBench does not limit it
 
 With `plus_plus`, the task vectors are first trimmed to their top 20 % and to the entries that agree with the sign
-elected by TIES (AdaMerging++). The inputs are the test inputs: the method is transductive.
+elected by TIES (AdaMerging++). The inputs are the test inputs: the method is transductive. The authors take 1,000
+steps at rate 1e-3; the defaults here suit small models.
 """
 
 from collections.abc import Callable, Sequence

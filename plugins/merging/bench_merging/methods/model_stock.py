@@ -8,7 +8,8 @@ For every tensor:
     t         K cos phi / (1 + (K - 1) cos phi), limited to [0, 1]
     theta     t mean_i(theta_i) + (1 - t) theta_0
 
-For fine-tunes of one task. Experts of different tasks are near orthogonal, and the result stays near the base.
+Norms count as 1e-6 at least; mergekit limits their product instead, and not t. For fine-tunes of one task. Experts of
+different tasks are near orthogonal, and the result stays near the base.
 """
 
 from collections.abc import Sequence

@@ -9,7 +9,7 @@ arXiv:2302.12480.
 The experts have roles by their place: the first is the source's clean model, the last the host, of whatever task, and
 those in between are the source's robust models. Layers are counted in the order of the base's tensors. The released
 code (VITA-Group/Robust_Weight_Signatures) multiplies by the strength twice. The pools' models have no batch
-normalisation, whose statistics the paper estimates anew; affine parameters of other norms are patched with their layer.
+normalisation, whose statistics the paper estimates anew; another norm with affine parameters counts as a layer.
 """
 
 from collections.abc import Sequence
