@@ -11,7 +11,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from harness.executors import Ended, EndedElsewhere, Event, Proceeded, Started
+from harness.executors import Ended, EndedElsewhere, Event, Proceeded, Started, Waiting
 from harness.plan import Run
 from harness.scoring import Progress
 from harness.text import one_line, printable
@@ -52,6 +52,8 @@ class Display:
         elif isinstance(event, EndedElsewhere):
             self._ended.add(event.run.id)
             self._print(f"{event.status} {one_line(event.run.label)}, by another session")
+        elif isinstance(event, Waiting):
+            self._print("waiting for cores, memory or GPUs that other sessions have")
         else:
             self._active.pop(event.attempt.run.id, None)
             self._ended.add(event.attempt.run.id)

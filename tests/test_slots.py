@@ -3,6 +3,7 @@
 import contextlib
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -11,6 +12,7 @@ import pytest
 
 from harness import provenance
 from harness.errors import DeviceError
+from harness.executors import forkserver
 from harness.executors import slots as slots_module
 from harness.executors.slots import MIB, Share, Slots
 from harness.provenance import Gpu
@@ -373,3 +375,43 @@ with slots:
             process.kill()
             process.wait()
             assert mine.take() is not None
+
+
+def test_a_session_waits_for_cores_that_another_one_has_and_says_so(toy, suite, monkeypatch):
+    monkeypatch.setenv("BENCH_LOCKS", str(toy.folder / "locks"))
+    other = Slots(Hardware(cpus=1))
+    with other:
+        assert all_shares(other)
+        session = toy.start("run", suite)
+        assert session.stdout.readline() == "[0/9] waiting for cores, memory or GPUs that other sessions have\n"
+    output, _ = session.communicate(timeout=60)
+    assert session.returncode == 0
+    assert "waiting" not in output
+    assert "[9/9] done" in output
+
+
+def test_a_server_is_given_up_only_when_it_has_been_asked_for_a_process(monkeypatch):
+    monkeypatch.setattr(forkserver, "PATIENCE", 0.2)
+    server = forkserver.ForkServer((), dict(os.environ))
+    try:
+        time.sleep(0.4)
+        server.give_up_starting()
+        number, connection = server.fork()
+        assert [message.number for message in server.messages()] == [number]
+        connection.close()
+    finally:
+        server.close()
+
+
+def test_a_server_that_does_not_answer_is_given_up(monkeypatch):
+    monkeypatch.setattr(forkserver, "PATIENCE", 0.2)
+    server = forkserver.ForkServer((), dict(os.environ))
+    try:
+        os.kill(server._process.pid, signal.SIGSTOP)
+        server.fork()
+        time.sleep(0.4)
+        server.give_up_starting()
+        assert server.messages() == []
+        assert server.is_lost
+    finally:
+        server.close()

@@ -41,7 +41,12 @@ class EndedElsewhere:
     status: str
 
 
-Event = Started | Proceeded | Ended | EndedElsewhere
+@dataclass(frozen=True)
+class Waiting:
+    """Nothing of this session runs, for other sessions have what it takes of the machine."""
+
+
+Event = Started | Proceeded | Ended | EndedElsewhere | Waiting
 
 
 @dataclass(frozen=True)

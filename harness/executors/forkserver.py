@@ -75,7 +75,7 @@ class ForkServer:
         theirs.close()
         self._rest = b""
         self._count = 0
-        self._began = time.monotonic()
+        self._asked_at: float | None = None  # for the first process
         self._has_forked = False
         self.is_lost = False
 
@@ -86,6 +86,7 @@ class ForkServer:
     def fork(self) -> tuple[int, Connection]:
         """Ask for a process and return its number, by which messages call it, and the connection to `worker.main`."""
         self._count += 1
+        self._asked_at = self._asked_at or time.monotonic()
         ours, theirs = socket.socketpair()
         with theirs, contextlib.suppress(OSError):  # a lost server is noticed in messages()
             socket.send_fds(self._socket, [b"%d\n" % self._count], [theirs.fileno()])
@@ -109,8 +110,8 @@ class ForkServer:
         return self._has_forked
 
     def give_up_starting(self) -> None:
-        """End a server that has not started after a time in which any should."""
-        if not self._has_forked and time.monotonic() - self._began > PATIENCE:
+        """End a server that has not answered after a time in which any should have started."""
+        if self._asked_at and not self._has_forked and time.monotonic() - self._asked_at > PATIENCE:
             self._process.kill()
 
     def close(self) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 from harness import processes
 from harness.errors import DeviceError
-from harness.executors import Ended, Event, Proceeded, Setting, Started, Work
+from harness.executors import Ended, Event, Proceeded, Setting, Started, Waiting, Work
 from harness.executors.forkserver import Died, Forked, ForkServer
 from harness.executors.slots import Share, Slots
 from harness.scoring import Progress
@@ -63,6 +63,7 @@ class Local:
         self._standby: list[_Process] = []  # forked, and waiting for what to do: forking takes time
         self._returned = deque[Attempt]()  # taken, but not begun when their process ended
         self._watched_at = 0.0
+        self._is_waiting = False  # for other sessions
 
     @property
     def lack(self) -> str:
@@ -96,9 +97,12 @@ class Local:
     def _fill(self, work: Work) -> list[Event]:
         """Start what can start now."""
         started: list[Event] = []
+        was_waiting, self._is_waiting = self._is_waiting, False
         while not work.stopping and len(self._active) < self.jobs:
             share = self._slots.take() if not self._next_is_alone else self._slots.take_alone()
             if share is None:
+                self._is_waiting = not self._active
+                started += [Waiting()] if self._is_waiting and not was_waiting else []
                 break
             attempts = self._take(work, share.alone)
             if not attempts:

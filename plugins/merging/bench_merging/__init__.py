@@ -471,7 +471,7 @@ _PCB: tuple[tuple[str, str, dict[str, JSON]], ...] = (
     ("evolutionary", _RELEASED + "vision_source_code/pcb_ES.py before its search", {"keep": 0.05}),
     ("language", _RELEASED + "nlp_source_code/utils/merge_utils.py, ratio of 0.2", {"inter": "raw"}),
     ("stand-alone", _RELEASED + "pcb-merging.py", {"inter": "raw", "clip": 0.0001, "keep": 0.05, "scale": 1.2}),
-    ("paper", "arXiv:2410.02396, section 3", {"inter": "paper", "drop": "masked"}),
+    ("paper", "arXiv:2410.02396, section 3", {"inter": "paper", "drop": "masked", "intra": "paper"}),
 )
 _ALIGNMENTS = {
     "distance_ratio": "distance of two models after matching, over that before",

@@ -159,4 +159,4 @@ def write(path: Path, model: StateDict) -> None:
     with open(path, "wb") as file:
         file.write(len(header).to_bytes(8, "little") + header)
         for tensor in model.values():
-            file.write(tensor.contiguous().flatten().view(torch.uint8).numpy().tobytes())
+            file.write(tensor.contiguous().flatten().view(torch.uint8).numpy().data)

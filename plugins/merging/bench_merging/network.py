@@ -62,7 +62,10 @@ def cosine_logits(features: Tensor, head: Tensor) -> Tensor:
 
 
 class Network:
-    """A trunk, its permutation groups in forward order, and a frozen head for each task with how it classifies."""
+    """A trunk, its permutation groups in forward order, and a frozen head for each task with how it classifies.
+
+    `embeddings` are the names of tensors that are tables of embeddings: matrices, but no linear maps.
+    """
 
     def __init__(self, trunk: nn.Module, heads: Sequence[Tensor], classify: Classify = cosine_logits) -> None:
         self._trunk = trunk.eval()
@@ -70,6 +73,8 @@ class Network:
         self.classify = classify
         self.shapes = {name: tensor.shape for name, tensor in trunk.named_parameters()}
         self._names = {*self.shapes, *dict(trunk.named_buffers())}
+        tables = (name for name, part in trunk.named_modules() if isinstance(part, nn.Embedding))
+        self.embeddings = {f"{name}.weight" for name in tables}
         self.groups: Groups = trunk.groups()  # type: ignore[operator]
 
     def of_tasks(self, tasks: Iterable[int]) -> "Network":

@@ -14,6 +14,8 @@ from harness import BenchError
 
 StateDict = Mapping[str, Tensor]
 
+BLOCK = 32_000  # entries: a block of every expert fits into a core's cache, and none is worth dividing between threads
+
 
 class WeightsError(BenchError):
     """WeightsError that cannot be merged; the message names the tensor and the model."""
@@ -33,6 +35,33 @@ def task_vectors(name: str, base: StateDict, experts: Sequence[StateDict]) -> Te
     return vectors
 
 
+def blocks(name: str, models: Sequence[StateDict]) -> Iterator[list[Tensor]]:
+    """Yield one tensor in blocks of its entries: for each block that of every model, (n,) float32.
+
+    What is merged entry by entry is merged so: memory that is new to the process costs more than the arithmetic.
+    """
+    flat = [model[name].reshape(-1) for model in models]
+    for start in range(0, len(flat[0]), BLOCK):
+        yield [entries[start : start + BLOCK].float() for entries in flat]
+
+
+def by_blocks(name: str, models: Sequence[StateDict], merge: Callable[[list[Tensor]], Tensor]) -> Tensor:
+    """Return the merge of one tensor, float32, of which `merge` makes one block from those of all models."""
+    return flattened([name], models, merge).view(models[0][name].shape)
+
+
+def updates(parts: Sequence[Tensor]) -> Tensor:
+    """Return tau_i = theta_i - theta_0 of one block, (K, n), given those of the base and of the experts."""
+    return torch.stack(list(parts[1:])).sub_(parts[0])
+
+
+def products(name: str, models: Sequence[StateDict], vectors: Callable[[list[Tensor]], Tensor]) -> Tensor:
+    """Return the inner products of vectors (K, n), of which `vectors` makes a block from those of all models, (K, K)
+    float64: sums over a block are in float32, those over blocks in float64."""
+    found = [(rows @ rows.T).double() for rows in map(vectors, blocks(name, models))]
+    return torch.stack(found).sum(0) if found else torch.zeros(len(models), len(models), dtype=torch.float64)
+
+
 def add(base: StateDict, delta: Callable[[str], Tensor]) -> dict[str, Tensor]:
     """Return theta_0 + delta(name) for every floating tensor, and the base's other tensors."""
     return assemble(base, lambda name: base[name].float() + delta(name))
@@ -46,9 +75,19 @@ def assemble(base: StateDict, value: Callable[[str], Tensor]) -> dict[str, Tenso
     }
 
 
-def flat_magnitudes(base: StateDict, expert: StateDict) -> Tensor:
-    """Return |tau| of a whole model as one vector, (D,) float32."""
-    return torch.cat([task_vectors(name, base, [expert]).abs().flatten() for name in floating(base)])
+def flat_magnitudes(base: StateDict, expert: StateDict, names: Sequence[str] | None = None) -> Tensor:
+    """Return |tau| of a whole model, or of the named tensors of it, as one vector, (D,) float32."""
+    chosen = floating(base) if names is None else names
+    return flattened(chosen, [base, expert], lambda parts: (parts[1] - parts[0]).abs_())
+
+
+def flattened(names: Sequence[str], models: Sequence[StateDict], value: Callable[[list[Tensor]], Tensor]) -> Tensor:
+    """Return what `value` makes of the blocks of the named tensors as one vector, (D,) float32."""
+    result, start = torch.empty(sum(models[0][name].numel() for name in names)), 0
+    for parts in (parts for name in names for parts in blocks(name, models)):
+        result[start : start + len(parts[0])] = value(parts)
+        start += len(parts[0])
+    return result
 
 
 def widened(state: StateDict) -> dict[str, Tensor]:

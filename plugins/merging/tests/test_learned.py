@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from bench_merging.access import Access
+from bench_merging.methods import concrete as concrete_module
 from bench_merging.methods.adamerging import adamerging, elected, entropy
 from bench_merging.methods.atlas import atlas
 from bench_merging.methods.coefficients import Coefficients
@@ -189,3 +190,79 @@ def test_tuned_finds_the_scale_on_the_grid(world):
             [torch.manual_seed(0), method(base=base, experts=experts, access=access, scale=s)][1] for s in (1.0, 2.0)
         )
         close({n: two[n] - base[n] for n in base}, {n: 2 * (one[n] - base[n]) for n in base}, 1e-5)
+
+
+def slopes(world, *, per_tensor):
+    """Return the coefficients' gradient of the entropy on the first task's inputs."""
+    base, experts, access = world
+    merge = Coefficients(base, {n: task_vectors(n, base, experts) for n in base}, per_tensor=per_tensor, start=0.3)
+    merge.descend(
+        torch.optim.SGD([merge.values], lr=0.0), lambda m: entropy(access.network.logits(m, access.inputs[0], 0))
+    )
+    return merge.values.grad
+
+
+def test_a_coefficient_for_each_task_is_those_of_its_tensors_tied(world):
+    torch.testing.assert_close(slopes(world, per_tensor=False), slopes(world, per_tensor=True).sum(1, keepdim=True))
+
+
+def test_coefficients_by_hand(world):
+    base, experts, _ = world
+    vectors = {n: task_vectors(n, base, experts) for n in base}
+    merge = Coefficients(base, vectors, per_tensor=True, start=0.0)
+    assert merge.values.shape == (len(experts), len(base))
+    close(merge.merged(), base, 0)
+    one = torch.zeros_like(merge.values)
+    one[1] = 1
+    close(merge.merged(one), experts[1])
+    tied = torch.full_like(merge.values, 0.4)
+    close(merge.merged(tied), task_arithmetic(base=base, experts=experts, access=None, scale=0.4))
+    changed = torch.zeros_like(merge.values)
+    changed[2, merge.names.index("last.weight")] = 0.7
+    moved = {name for name, tensor in merge.merged(changed).items() if not torch.equal(tensor, base[name])}
+    assert moved == {"last.weight"}
+
+
+def test_one_expert_with_a_coefficient_of_one_is_itself(world):
+    base, experts, access = world
+    few = Access(access.network.of_tasks([0]), inputs=access.inputs[:1])
+    close(adamerging(base=base, experts=experts[:1], access=few, steps=0, start=1.0), experts[0])
+
+
+def test_a_mask_is_drawn_by_its_logits_and_has_their_slope(monkeypatch):
+    logits = torch.linspace(-2, 2, 5).repeat(20_000, 1)
+    seen = {}
+
+    def keep(self):
+        seen["mask"] = self
+        return torch.ones(())
+
+    monkeypatch.setattr(torch.Tensor, "mean", keep)  # the mask before it is divided by its mean
+    sample(logits)
+    shares = (seen["mask"] > 0.5).double().sum(0) / len(logits)
+    torch.testing.assert_close(shares, torch.linspace(-2, 2, 5).sigmoid().double(), rtol=0, atol=0.02)
+    leaf = torch.randn(6, requires_grad=True)
+    sample(leaf).sum().backward()
+    mask = seen["mask"].detach()
+    torch.testing.assert_close(leaf.grad, mask * (1 - mask) / concrete_module.TEMPERATURE)
+    monkeypatch.setattr(concrete_module, "TEMPERATURE", 1e-3)
+    sample(logits[:1000])
+    cold = seen["mask"]
+    assert ((cold < 0.01) | (cold > 0.99)).double().sum() / cold.numel() > 0.99
+
+
+def test_the_best_of_a_longer_search_is_never_worse():
+    def value(evaluations):
+        torch.manual_seed(0)
+        return cma_es(
+            lambda x: -float((x - 0.7).square().sum()),
+            torch.full((4,), 0.5),
+            sigma=0.2,
+            evaluations=evaluations,
+            low=0,
+            high=1,
+        )[1]
+
+    values = [value(evaluations) for evaluations in (1, 9, 40, 80)]
+    assert values == sorted(values)
+    assert values[0] < values[-1]

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from bench_merging import evaluation
 from bench_merging.access import Access
 from bench_merging.methods.tall_masks import agreed, choose_thresholds, consensus, mask, retrieved, tall_masks
 from bench_merging.methods.task_arithmetic import task_arithmetic
@@ -72,3 +73,24 @@ def test_consensus_with_everything_kept_is_tuned_task_arithmetic(draw):
 
     merged = consensus(base=base, experts=experts, access=access(evaluate, 3), thresholds=[0.4], agreement=0)
     torch.testing.assert_close(merged["a.weight"], target["a.weight"], rtol=1e-5, atol=1e-6)
+
+
+def test_of_one_expert_all_that_it_has_changed_is_retrieved(draw):
+    base, experts = draw(1)
+    experts[0]["a.bias"] = base["a.bias"].clone()
+    found = retrieved(base, experts, 0, 0.6)
+    for name in base:
+        assert torch.equal(mask(name, base, experts, 0, 0.6), experts[0][name] != base[name])
+        torch.testing.assert_close(found[name], experts[0][name])
+
+
+def test_masks_keep_far_more_of_the_experts_than_one_model(small_pool):
+    pool = small_pool(0)
+    masked = tall_masks(base=pool.base, experts=pool.experts, access=access(None, 5), thresholds=[0.4])
+    one = task_arithmetic(base=pool.base, experts=pool.experts, access=None)
+    experts, apart, together = (
+        sum(evaluation.accuracies(pool, model, "test")) / 5
+        for model in (pool.experts.__getitem__, masked.model, lambda _: one)
+    )
+    assert apart > experts - 0.04
+    assert apart > together + 0.05

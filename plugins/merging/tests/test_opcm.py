@@ -9,6 +9,8 @@ from bench_merging.access import Access
 from bench_merging.methods.opcm import opcm, projected
 from bench_merging.methods.pcb import _Competition, _Rules, pcb, pcb_es
 from bench_merging.network import MLP, Network
+from bench_merging.state import task_vectors
+from bench_merging.text import Windows
 
 
 def matrices():
@@ -36,23 +38,41 @@ def test_the_thin_form_is_that_of_the_full_decomposition():
     torch.testing.assert_close(projected(p, t, 0.5), u @ core @ vt)
 
 
-def test_the_displacement_has_the_mean_norm_of_the_experts(draw, nothing):
+@pytest.fixture
+def maps():
+    """An access to a network without embeddings."""
+    return Access(Network(MLP(2, [2], 2), [torch.eye(2)]))
+
+
+def test_the_displacement_has_the_mean_norm_of_the_experts(draw, maps):
     base, experts = draw(5)
 
     def displacement(model):
         return math.sqrt(sum(float((model[n] - base[n]).double().square().sum()) for n in base))
 
     for count in (1, 3, 5):
-        merged = opcm(base=base, experts=experts[:count], access=nothing)
+        merged = opcm(base=base, experts=experts[:count], access=maps)
         mean = sum(map(displacement, experts[:count])) / count
         assert displacement(merged) == pytest.approx(mean, rel=1e-4)
-    first = opcm(base=base, experts=experts[:1], access=nothing)
+    first = opcm(base=base, experts=experts[:1], access=maps)
     assert all(torch.allclose(first[n], experts[0][n], atol=1e-6) for n in base)
 
 
-def test_a_stream_of_equal_matrices_is_that_matrix(nothing):
+def test_a_stream_of_equal_matrices_is_that_matrix(maps):
     base, expert = {"w": torch.randn(6, 4)}, {"w": torch.randn(6, 4)}
-    torch.testing.assert_close(opcm(base=base, experts=[expert] * 4, access=nothing)["w"], expert["w"])
+    torch.testing.assert_close(opcm(base=base, experts=[expert] * 4, access=maps)["w"], expert["w"])
+
+
+def test_tables_of_embeddings_are_added_as_they_are():
+    """Of two experts, all parts are added up and shrunk alike; what is projected has lost something before."""
+    trunk = Windows(7, 4, 5, 3)
+    base = {name: tensor.clone() for name, tensor in trunk.state_dict().items()}
+    one, two = ({name: base[name] + torch.randn_like(base[name]) for name in base} for _ in range(2))
+    merged = opcm(base=base, experts=[one, two], access=Access(Network(trunk, [torch.eye(3)])))
+    ratios = {name: (merged[name] - base[name]) / (one[name] + two[name] - 2 * base[name]) for name in base}
+    shrunk = ratios["hidden.0.bias"]
+    torch.testing.assert_close(ratios["embedding.weight"], shrunk[0].expand(7, 4), rtol=1e-3, atol=1e-4)
+    assert not torch.allclose(ratios["hidden.0.weight"], shrunk[0].expand(5, 12), atol=1e-2)
 
 
 def balanced(tau, keep, clip, inter, **params):
@@ -60,7 +80,7 @@ def balanced(tau, keep, clip, inter, **params):
     return pcb(base=base, experts=experts, access=None, keep=keep, clip=clip, inter=inter, **params)["w"]
 
 
-def by_hand(tau, keep, clip, inter, drop, mask):
+def by_hand(tau, keep, clip, inter, drop, mask, intra="squared"):
     """All in one, on whole vectors."""
 
     def unit(x):
@@ -77,7 +97,7 @@ def by_hand(tau, keep, clip, inter, drop, mask):
         "raw": torch.tanh(tau * tau.sum(0)),
         "paper": unit(tau[:, None] * tau[None]).softmax(-1).sum(1),
     }[inter]
-    growth = count * signed.square()
+    growth = count * (unit(size_of.square()) if intra == "paper" else signed.square())
     score = (growth.exp() if drop == "shifted" else size * growth.softmax(-1)) * between
     if mask < 1:
         score = score * (tau.abs() >= ordered[:, int(size * (1 - mask)) - 1 : int(size * (1 - mask))])
@@ -96,6 +116,14 @@ def test_pcb_tensor_by_tensor_is_pcb_of_whole_vectors(draw, inter, drop, mask):
     merged = pcb(base=base, experts=experts, access=None, inter=inter, drop=drop, mask=mask)
     found = torch.cat([(merged[n] - base[n]).flatten() for n in sorted(base)])
     torch.testing.assert_close(found, by_hand(whole, 0.2, 0.01, inter, drop, mask), rtol=1e-3, atol=1e-5)
+
+
+def test_the_paper_normalises_the_squares_of_what_is_limited():
+    tau = torch.randn(3, 400) * torch.tensor([1.0, 0.3, 2.0])[:, None]
+    params = {"keep": 0.2, "clip": 0.2, "inter": "paper", "drop": "masked", "intra": "paper"}
+    merged = balanced(tau, **params)
+    torch.testing.assert_close(merged, by_hand(tau, mask=1.0, **params), rtol=1e-3, atol=1e-5)
+    assert not torch.allclose(merged, balanced(tau, **params | {"intra": "squared"}), rtol=1e-2)
 
 
 def test_the_evolutionary_script_starts_at_one_and_finds_better(draw):
@@ -118,7 +146,9 @@ def test_the_evolutionary_script_keeps_to_its_box_though_more_would_be_better(dr
     base, experts = draw(3)
     target = pcb(base=base, experts=experts, access=None, keep=0.05, scale=2.0)
     competition = _Competition(base, experts, _Rules(0.05, 0.01, "pairs", "shifted", 1.0))
-    shares = torch.cat([competition.shares(name).flatten(1) for name in sorted(base)], dim=1)
+    shares = torch.cat(
+        [competition.shares(task_vectors(name, base, experts)).flatten(1) for name in sorted(base)], dim=1
+    )
 
     def scales(model):
         update = torch.cat([(model[n] - base[n]).flatten() for n in sorted(base)])
@@ -172,3 +202,27 @@ def test_pcb_refuses_shares_out_of_range(draw, nothing):
     for wrong in ({"keep": 0.0}, {"clip": 0.5}):
         with pytest.raises(ValueError, match="keep and mask must be"):
             pcb(base=base, experts=experts, access=nothing, **wrong)
+
+
+def test_the_factor_of_independent_updates_grows_as_the_root_of_their_number(maps):
+    base, experts = {"b": torch.zeros(20_000)}, [{"b": torch.randn(20_000)} for _ in range(9)]
+    total = torch.stack([expert["b"] for expert in experts]).sum(0)
+    merged = opcm(base=base, experts=experts, access=maps)["b"]  # sum / lambda_t
+    torch.testing.assert_close(math.sqrt(len(experts)) * merged, total, rtol=0.03, atol=0.01)
+
+
+def test_pcb_of_one_expert_is_what_is_limited_of_it_where_it_is_kept():
+    tau = torch.randn(1, 500)
+    merged = balanced(tau, 0.3, 0.01, "pairs")
+    ordered = tau[0].abs().sort().values
+    limited = tau[0].sign() * tau[0].abs().clamp(ordered[5], ordered[494])
+    kept = merged != 0
+    assert 100 <= int(kept.sum()) <= 150
+    torch.testing.assert_close(merged[kept], limited[kept])
+
+
+@pytest.mark.parametrize("inter", ["raw", "sum"])
+def test_pcb_with_raw_updates_does_not_scale_with_them(inter):
+    tau = torch.randn(2, 400)
+    difference = balanced(3 * tau, 0.2, 0.01, inter) - 3 * balanced(tau, 0.2, 0.01, inter)
+    assert difference.abs().max() > 0.01

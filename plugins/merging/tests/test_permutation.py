@@ -98,3 +98,32 @@ def test_activations_are_per_unit_whatever_follows(network):
     net, state = network
     for group, seen in zip(net.groups, group_activations(net, state, torch.randn(3, 16, 16), net.groups), strict=True):
         assert seen.shape[1] == len(state[group[0].tensor])
+
+
+def objective(net, a, b, found):
+    matched = permuted(b, net.groups, found)
+    return float(sum((a[name].double() * matched[name].double()).sum() for name in a))
+
+
+def test_more_sweeps_never_match_less_and_one_layer_takes_one_step(network):
+    net, state = network
+    b, _ = shuffled(net, other(state))
+    values = []
+    for sweeps in (0, 1, 2, 100):
+        torch.manual_seed(0)  # the same order of the groups
+        values.append(objective(net, state, b, match(state, b, net.groups, sweeps)))
+    assert values == sorted(values)
+    assert values[-1] > values[0]
+    small = Network(MLP(5, [9], 4), [torch.eye(4)])
+    a, b = ({name: torch.randn(shape) for name, shape in small.shapes.items()} for _ in range(2))
+    once, often = (match(a, b, small.groups, sweeps) for sweeps in (1, 100))
+    assert torch.equal(once[0], often[0])
+
+
+@pytest.mark.parametrize(("alpha", "beta"), [(0.3, 0.125), (1.0, 1.0), (0.0, 0.0)])
+def test_every_feature_goes_into_one_and_merging_undoes_unmerging(alpha, beta):
+    u = pairing(correlation(torch.randn(60, 24, dtype=torch.float64)), 3, alpha, beta)
+    assert u.shape == (24, 8)
+    assert torch.equal(u.sum(1), torch.ones(24).double())
+    merge = u.T / u.sum(0)[:, None]
+    torch.testing.assert_close(merge @ u, torch.eye(8).double())

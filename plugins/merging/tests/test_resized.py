@@ -8,9 +8,9 @@ import torch
 
 from bench_merging.access import Access
 from bench_merging.methods.data_flow import data_flow, routed
-from bench_merging.methods.partial import layout, least_alike, shares
-from bench_merging.methods.pleas import _matched, pleas
-from bench_merging.methods.weight_matching import permuted
+from bench_merging.methods.partial import _factor, layout, least_alike, shares, widened
+from bench_merging.methods.pleas import _matched, pleas, records
+from bench_merging.methods.weight_matching import match, permuted, weight_matching
 from bench_merging.methods.zipit import group_activations
 from bench_merging.network import CNN, MLP, Network
 from bench_merging.residual import Residual
@@ -202,3 +202,36 @@ def test_tasks_of_other_shapes_run(tmp_path):
     assert distance["average"] == pytest.approx(1, abs=1e-5)
     assert distance["weight-matching"] < 1
     assert barrier["weight-matching"] < barrier["average"]
+
+
+def test_with_all_units_merged_and_nothing_fitted_it_is_the_average_of_matched_models():
+    network, (a, b) = pair(CNN(16, [6, 8], 6))
+    found = match(a, b, network.groups, 100)
+    nothing_apart = [layout(torch.zeros(len(p), dtype=torch.bool)) for p in found]
+    merged = widened(a, permuted(b, network.groups, found), network.groups, nothing_apart)
+    expected = weight_matching(base=a, experts=[a, b], access=Access(network))
+    for name in a:
+        torch.testing.assert_close(merged[name].float(), expected[name], rtol=1e-4, atol=1e-5)
+
+
+def test_every_layer_is_fitted_no_worse_than_the_averaged_weights():
+    network, (a, b) = pair(MLP(256, [16, 12], 6))
+    x = torch.randn(60, 16, 16)
+    access = Access(network, inputs=[x, x])
+    fitted = pleas(base=a, experts=[a, b], access=access, matching="none")
+    seen = records(network, a, x), records(network, b, x)
+    for layer in seen[0]:
+        (z_a, y_a), (z_b, y_b) = (part[layer] for part in seen)
+        residuals = []
+        for state in (fitted, {name: (a[name] + b[name]) / 2 for name in a}):
+            bias = state[f"{layer}.bias"].double() if f"{layer}.bias" in state else 0
+            found = (z_a + z_b) / 2 @ state[f"{layer}.weight"].double().T + bias
+            residuals.append(float((found - (y_a + y_b) / 2).square().mean()))
+        assert residuals[0] <= residuals[1] * (1 + 1e-6)
+
+
+def test_a_layer_costs_as_its_blocks_do():
+    costs = {(0, 1): 3.0, (None, 0): 1.0}
+    assert [_factor([0.0, 0.0], *ends) for ends in costs] == [1, 1]
+    assert [_factor([1.0, 1.0], *ends) for ends in costs] == [2, 2]
+    assert _factor([0.5, 0.25], 0, 1) == pytest.approx(1.5 * 1.25 - 2 * 0.125)

@@ -44,3 +44,12 @@ def test_the_signature_of_fog_makes_a_host_robust_to_fog_and_that_of_noise_does_
     assert on_fog(patched) > on_fog(host) + 10
     assert on_fog(patched) > on_fog(other) + 10
     assert evaluation.accuracy(pool, patched, "test", 3) > evaluation.accuracy(pool, host, "test", 3) - 0.02
+
+
+def test_the_order_of_robust_models_does_not_matter(draw):
+    base, (clean, one, other, host) = draw(4)
+    first, second = (
+        rws(base=base, experts=[clean, *robust, host], access=None) for robust in ([one, other], [other, one])
+    )
+    for name in base:
+        torch.testing.assert_close(first[name], second[name])

@@ -66,3 +66,9 @@ def test_iso_of_equal_experts_is_k_times_the_flat_update(draw, nothing):
     merged = iso_c(base=base, experts=experts * 4, access=nothing)["a.weight"] - base["a.weight"]
     expected = 4 * isotropic(experts[0]["a.weight"] - base["a.weight"])
     torch.testing.assert_close(merged, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_both_scale_with_the_updates():
+    tau = torch.randn(3, 8, 6, dtype=torch.float64)
+    torch.testing.assert_close(merged_update(4 * tau), 4 * merged_update(tau))
+    torch.testing.assert_close(isotropic(4 * tau[0]), 4 * isotropic(tau[0]))

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from bench_merging import metrics
 from bench_merging.access import Access, BudgetSpentError, NotGrantedError
 from bench_merging.network import MLP, Network
 from bench_merging.state import WeightsError, add, validate
@@ -67,3 +68,15 @@ def test_nothing_is_seen_that_is_not_granted_and_evaluations_are_counted():
     assert counted.evaluations == 2
     with pytest.raises(BudgetSpentError, match="budget of 3"):
         counted.mean_accuracy({})
+
+
+def test_metrics_by_hand():
+    assert metrics.mean_accuracy([0.2, 0.6]) == pytest.approx(0.4)
+    assert metrics.normalised_accuracy([0.2, 0.6], [0.4, 0.8]) == pytest.approx((0.5 + 0.75) / 2)
+    assert metrics.worst_accuracy([0.6, 0.2, 0.9]) == 0.2
+    assert metrics.unseen_accuracy([0.1, 0.3]) == pytest.approx(0.2)
+    assert metrics.corrupted_accuracy([0.5, 0.7]) == pytest.approx(0.6)
+    # Of three tasks the last, whose expert comes last, does not count.
+    assert metrics.backward_transfer([0.5, 0.6, 0.9], [0.8, 0.7, 0.1]) == pytest.approx((-0.3 - 0.1) / 2)
+    assert metrics.barrier([0.1, 0.5]) == pytest.approx(0.3)
+    assert metrics.size_ratio((30, 20)) == 1.5

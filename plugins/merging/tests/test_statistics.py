@@ -103,3 +103,44 @@ def test_regmean_averages_what_is_no_linear_weight(world):
     merged = regmean(base=experts[0], experts=experts, access=Access(network, inputs=inputs))
     bias = torch.stack([e["hidden.0.bias"] for e in experts]).mean(0)
     torch.testing.assert_close(merged["hidden.0.bias"], bias)
+
+
+class _Logistic:
+    """One weight for each input, two classes."""
+
+    def logits(self, state, x, task):
+        z = x @ state["w"]
+        return torch.stack([torch.zeros_like(z), z], dim=1)
+
+
+def test_the_fisher_information_of_a_logistic_regression():
+    x, w = torch.randn(50, 4), torch.randn(4)
+    p = (x @ w).sigmoid()
+    expected = ((p * (1 - p))[:, None] * x.square()).mean(0)
+    torch.testing.assert_close(diagonal(_Logistic(), {"w": w}, x, 0)["w"], expected)
+
+
+@pytest.mark.parametrize("normalise", [True, False])
+def test_equal_information_gives_the_mean_and_its_scale_counts_unless_normalised(world, monkeypatch, normalise):
+    network, experts, inputs = world
+    informed = {name: torch.rand_like(tensor) for name, tensor in experts[0].items()}
+    scales = iter([1.0, 1.0, 1.0, 5.0])
+    where = "bench_merging.methods.fisher.diagonal"
+    monkeypatch.setattr(where, lambda *_: {name: s * f for s in [next(scales)] for name, f in informed.items()})
+    merge = {"base": experts[0], "experts": experts, "access": Access(network, inputs=inputs), "floor": 0.0}
+    equal, unequal = (fisher(**merge, normalise=normalise) for _ in range(2))
+    for name in equal:
+        one, other = (expert[name] for expert in experts)
+        torch.testing.assert_close(equal[name], (one + other) / 2)
+        wanted = (one + other) / 2 if normalise else (one + 5 * other) / 6
+        torch.testing.assert_close(unequal[name], wanted, rtol=1e-4, atol=1e-6)
+
+
+def test_grams_are_symmetric_and_not_negative_and_one_expert_is_left_alone(world):
+    network, experts, inputs = world
+    for gram in grams(network, experts[0], inputs[0]).values():
+        torch.testing.assert_close(gram, gram.T)
+        assert torch.linalg.eigvalsh(gram).min() > -1e-9
+    merged = regmean(base=experts[1], experts=experts[:1], access=Access(network, inputs=inputs[:1]))
+    for name in merged:
+        torch.testing.assert_close(merged[name], experts[0][name], rtol=1e-4, atol=1e-5)

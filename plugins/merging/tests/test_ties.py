@@ -78,3 +78,11 @@ def test_a_share_out_of_range_is_refused(nothing, keep):
     base, experts = vector([1.0], [2.0])
     with pytest.raises(ValueError, match="keep must be"):
         ties(base=base, experts=experts, access=nothing, keep=keep)
+
+
+def test_one_expert_gives_its_trimmed_update(draw, nothing):
+    base, experts = draw(1)
+    merged = ties(base=base, experts=experts, access=nothing)
+    for name in base:
+        expected = trimmed(name, base, experts, trim_thresholds(base, experts, 0.2))[0]
+        torch.testing.assert_close(merged[name] - base[name], expected, rtol=1e-5, atol=1e-6)

@@ -121,6 +121,14 @@ _ERRORS = (
     "fourier_high",
 )
 _BASELINES = ("persistence_relative_l2", "linear_relative_l2")
+_BESIDE_CLASSICAL = (
+    "classical_ratio",
+    "classical_error",
+    "classical_time",
+    "inference_time",
+    "persistence_classical_ratio",
+    "linear_classical_ratio",
+)
 
 
 def _task(name: str, target: str, dimensions: str, reference: str, summary: str, *metrics: str) -> Task:
@@ -128,7 +136,7 @@ def _task(name: str, target: str, dimensions: str, reference: str, summary: str,
         name,
         NEURAL_OPERATOR,
         f"bench_pde.tasks.{target if ':' in target else f'problems:{target}'}",
-        metrics=(*_ERRORS, *metrics, *_BASELINES, *_COSTS),
+        metrics=(*_ERRORS, *metrics, *_BASELINES, *_COSTS, *(() if ":" in target else _BESIDE_CLASSICAL)),
         datasets=(name,),
         reference=reference,
         requires=frozenset({dimensions}),
@@ -244,6 +252,12 @@ def bench_metrics() -> Iterator[Metric]:
     for name, summary in summaries.items():
         yield Metric(name, f"bench_pde.metrics:{name}", better="lower", summary=summary)
     yield Metric(
+        "skill",
+        "bench_pde.metrics:skill",
+        better="higher",
+        summary="how much nearer than the field 0, relative to the target's norm; 0 for what is no nearer",
+    )
+    yield Metric(
         "correlation_time",
         "bench_pde.metrics:correlation_time",
         better="higher",
@@ -256,9 +270,24 @@ def bench_metrics() -> Iterator[Metric]:
     }
     for name, summary in baselines.items():
         yield Metric(name, f"bench_pde.metrics:{name}", better="lower", role="baseline", summary=summary)
+    yield from _classical_metrics()
     yield from linear_manifest.metrics()
     yield from field_manifest.metrics()
     yield from denoiser_manifest.metrics()
+
+
+def _classical_metrics() -> Iterator[Metric]:
+    """Yield how methods stand beside classical solvers."""
+    ratio = "over that of a classical solver at equal error"
+    for name, role, unit, summary in (
+        ("classical_ratio", "cost", "", f"time of one inference {ratio}; above 1, the method is the slower"),
+        ("classical_error", "cost", "", "relative L2 error of that classical solver, on the samples that are timed"),
+        ("classical_time", "cost", "s", "time of that classical solver for a sample"),
+        ("inference_time", "cost", "s", "time of a method for a sample, a whole rollout"),
+        ("persistence_classical_ratio", "baseline", "", f"time of predicting no change, or the mean, {ratio}"),
+        ("linear_classical_ratio", "baseline", "", f"time of a ridge regression {ratio}"),
+    ):
+        yield Metric(name, f"bench_pde.equal_error:{name}", better="lower", unit=unit, role=role, summary=summary)
 
 
 @hookimpl
@@ -296,5 +325,6 @@ def bench_datasets() -> Iterator[Dataset]:
 
 @hookimpl
 def bench_sections() -> Iterator[Section]:
-    """Contribute pictures of fields, rollouts and spectra."""
+    """Contribute a table of times beside classical solvers, and pictures of fields, rollouts and spectra."""
+    yield Section("Beside classical solvers", "bench_pde.classical_report:section")
     yield Section("Fields, rollouts and spectra", "bench_pde.report:section", "bench_pde.report:plots")

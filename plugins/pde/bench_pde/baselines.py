@@ -1,5 +1,7 @@
 """Two rules that every method has to beat: nothing changes, and the best linear map."""
 
+from __future__ import annotations
+
 import torch
 from torch import Tensor
 
@@ -25,6 +27,11 @@ class RidgeRegression:
         self._weights = torch.linalg.solve(x.T @ x + ridge * eye, x.T @ y) if size <= n else (
             x.T @ torch.linalg.solve(x @ x.T + ridge * eye, y)
         )  # fmt: skip
+
+    def to(self, device: str) -> RidgeRegression:
+        """Move it to a device, and return it."""
+        self._x, self._y, self._weights = (tensor.to(device) for tensor in (self._x, self._y, self._weights))
+        return self
 
     def __call__(self, inputs: Tensor) -> Tensor:
         """Return the predictions for inputs (n, …), as float64."""

@@ -61,7 +61,7 @@ def fields(_: pd.DataFrame, columns: Sequence[Column], given: np.ndarray | None)
     if given is not None and given.ndim == 2:
         _image(grid.axes(1, 0), given, Normalize(float(given.min()), float(given.max()) + 1e-30), "cividis", "given")
     for i, one in enumerate(columns, start=1):
-        _image(grid.axes(0, i), one.prediction, shades, colours, short(one.method)[: grid.letters])
+        _image(grid.axes(0, i), one.prediction, shades, colours, short(one.method, grid.letters))
         _image(grid.axes(1, i), one.error, errors, "PuOr", f"error {one.relative_l2:.2g}")
     for row, (scale, name) in enumerate(((shades, colours), (errors, "PuOr"))):
         bar = grid.figure.colorbar(ScalarMappable(scale, name), cax=grid.bar(row))
@@ -112,7 +112,7 @@ def _curves(columns: Sequence[Column]) -> Figure:
         top.plot(x, one.prediction, color="#d55e00", lw=1, ls=(0, (3, 1)))
         bottom.plot(x, one.error, color="#0173b2", lw=0.9)
         for row, (axes, title) in enumerate(
-            ((top, short(one.method)[: grid.letters]), (bottom, f"error {one.relative_l2:.2g}"))
+            ((top, short(one.method, grid.letters)), (bottom, f"error {one.relative_l2:.2g}"))
         ):
             axes.set_title(title, fontsize=SIZE - 1, fontweight="normal", pad=2)
             axes.tick_params(labelleft=i == 0, labelbottom=False, bottom=False, left=i == 0, labelsize=SIZE - 1.5)

@@ -13,6 +13,16 @@ def relative_l2(prediction: Tensor, target: Tensor) -> float:
     return float(relative_l2_loss(prediction.double(), target.double()))
 
 
+def skill(prediction: Tensor, target: Tensor) -> float:
+    """mean_n max(0, 1 - ‖e‖ / ‖target‖): 1 for the target, 0 for the field 0 and whatever is no nearer than that.
+
+    The skill score of forecasts (Murphy 1988, doi:10.1175/1520-0493(1988)116<2417:SSBOTM>2.0.CO;2), there of mean
+    squares and not limited. What was not solved is all the same here, however large its error.
+    """
+    error, size = (tensor.double().flatten(1).norm(dim=1) for tensor in (prediction - target, target))
+    return float((1 - error / size.clamp(min=torch.finfo(size.dtype).tiny)).clamp(min=0).mean())
+
+
 def relative_l2_loss(prediction: Tensor, target: Tensor) -> Tensor:
     """The same, to be trained with."""
     error, size = (tensor.flatten(1).norm(dim=1) for tensor in (prediction - target, target))

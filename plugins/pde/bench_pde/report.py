@@ -42,13 +42,13 @@ def section(results: Results) -> str:
     if runs.empty:
         return ""
     bare = sorted({task for task, ours in runs.groupby("task_label", sort=False) if not _kept(results, ours)})
-    lack = f" No run left any of {', '.join(map(_code, bare))}." if bare else ""
+    lack = f" No run left any of {', '.join(map(code, bare))}." if bare else ""
     count = runs["task_label"].nunique()
     more = f" Of {count} tasks, {MOST_TASKS} are shown." if count > MOST_TASKS else ""
     return f"## Fields, rollouts and spectra\n\n{INTRODUCTION}{lack}{more}\n"
 
 
-def _code(text: object) -> str:
+def code(text: object) -> str:
     """Return a label as code, in which Markdown obeys nothing."""
     return f"`{' '.join(str(text).replace('`', chr(39)).split())}`"
 

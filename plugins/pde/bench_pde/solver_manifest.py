@@ -95,11 +95,12 @@ def tasks() -> Iterator[Task]:
 def _task(
     name: str, target: str, reference: str, summary: str, *metrics: str, requires: frozenset[str] = frozenset()
 ) -> Task:
+    errors = ("relative_l2", "skill", "max_error", "rmse", *metrics)
     return Task(
         name,
         PDE_SOLVER,
         f"bench_pde.tasks.solving:{target}",
-        metrics=("relative_l2", "max_error", "rmse", *metrics, "parameters", "seconds_per_step", "peak_memory"),
+        metrics=(*errors, "parameters", "seconds_per_step", "peak_memory"),
         reference=reference,
         requires=requires,
         summary=summary,

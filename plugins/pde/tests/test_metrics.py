@@ -32,6 +32,14 @@ def test_known_errors(target):
     assert metrics.conserved_rmse(target + 0.5, target) == pytest.approx(0.5)
 
 
+def test_skill_is_what_is_left_of_the_target_and_never_negative(target):
+    assert metrics.skill(target, target) == 1
+    assert metrics.skill(0.75 * target, target) == pytest.approx(0.75)
+    assert metrics.skill(-target, target) == 0
+    halves = torch.cat([target[:1], 5 * target[1:2]])
+    assert metrics.skill(halves, target[:2]) == pytest.approx(0.5), "each sample counts as much, however far off one is"
+
+
 def test_conserved_error_does_not_see_what_sums_to_zero(target):
     wave = target - target.mean(tuple(range(2, target.ndim - 1)), keepdim=True)
     assert metrics.conserved_rmse(target + wave, target) < 1e-12

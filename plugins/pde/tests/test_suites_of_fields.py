@@ -1,4 +1,4 @@
-"""The suites of solvers and fields: every run can be planned, and what is skipped is what a method does not claim."""
+"""The suites of solvers, fields and several problems: runs can be planned, and skipped is what is not claimed."""
 
 from pathlib import Path
 
@@ -12,6 +12,7 @@ SUITES = Path(__file__).parents[3] / "suites"
 STEADY = ("solve-poisson", "solve-steady-allen-cahn", "solve-helmholtz")
 SKIPPED = {
     "pde-solvers": {(method, task) for method in ("insr", "semi-lagrangian") for task in STEADY},
+    "pde-several": set(),
     "fields": {("dncnn", "denoise-laplace"), ("dncnn", "denoise-gaussian")},
 }
 

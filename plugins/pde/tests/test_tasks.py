@@ -6,13 +6,14 @@ import subprocess
 import sys
 from importlib import import_module
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
 from torch import nn
 
 import bench_pde
-from bench_pde import limits, report
+from bench_pde import classical_report, limits, report
 from bench_pde.baselines import RidgeRegression
 from bench_pde.tasks import problems, several
 from bench_pde.tasks.evolution import Windows
@@ -126,10 +127,15 @@ def test_every_operator_on_every_problem(bench):  # noqa: F811
     kept = {path.name.partition("-")[0] for path in (bench.folder / "results" / "s" / "_artefacts").iterdir()}
     assert kept == set(rows["run"])
     tests = rows[rows["split"] == "test"]
-    baselines = tests[tests["metric"].str.contains("persistence|linear")].groupby(["task", "metric"])["value"]
+    is_baseline = tests["metric"].isin(["persistence_relative_l2", "linear_relative_l2"])
+    baselines = tests[is_baseline].groupby(["task", "metric"])["value"]
     assert (baselines.nunique() == 1).all()  # no method takes part in them
-    for error in ("relative_l2", "fourier_high", "linear_relative_l2"):
-        assert (tests[tests["metric"] == error].groupby("run").size() == 1).all()
+    ratios = ("classical_ratio", "persistence_classical_ratio", "linear_classical_ratio")
+    for metric in ("relative_l2", "fourier_high", "linear_relative_l2", "classical_error", *ratios):
+        found = tests[tests["metric"] == metric]
+        assert len(found) == found["run"].nunique() == rows["run"].nunique()
+        assert (found["value"] > 0).all()
+        assert np.isfinite(found["value"]).all()
     frames = rows[(rows["split"] == "rollout") & (rows["metric"] == "nrmse") & (rows["task"] == "burgers")]
     assert set(frames["step"]) == {1, 2}
 
@@ -157,7 +163,20 @@ def test_the_other_problems(bench, monkeypatch):  # noqa: F811
     assert rows["run"].nunique() == 4
     digests = dict(line.split(", seed 0: ") for line in prepared.stdout.splitlines())
     assert digests == rows.groupby("task")["data"].first().to_dict()  # made on all cores or on one, they are the same
-    check_pictures(Results.load(bench.folder / "results" / "s"))
+    results = Results.load(bench.folder / "results" / "s")
+    check_pictures(results)
+    check_table(classical_report.section(results), rows)
+
+
+def check_table(section, rows):
+    """The report's table beside classical solvers has the ratios of the runs, and those of baselines below them."""
+    table = [line for line in section.splitlines() if line.startswith("| `")]
+    lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table]
+    assert [line[1] for line in lines] == ["`fno`", "persistence", "linear regression"] * 4
+    ratios = rows[rows["metric"] == "classical_ratio"].set_index("task")["value"]
+    assert {line[0].strip("`").split()[0]: line[-1] for line in lines[::3]} == {
+        task: f"{ratio:.3g}" for task, ratio in ratios.items()
+    }
 
 
 def check_pictures(results):

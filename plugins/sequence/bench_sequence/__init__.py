@@ -279,6 +279,7 @@ def bench_tasks() -> Iterator[Task]:
         metrics=("mse", *costs),
         datasets=("delay",),
         requires=frozenset({"causal"}),
+        reference="Gu, Johnson, Timalsina, Rudra, Ré 2023, arXiv:2206.12037",
         summary="reproduce a continuous signal some steps later",
         anchors=Anchors(chance=1.0, reference=0.0, source="a constant output; an exact copy"),
     )

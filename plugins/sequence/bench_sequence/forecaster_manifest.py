@@ -18,7 +18,11 @@ def methods() -> Iterator[Method]:
         "bench_sequence.s4_network:S4Network",
         reference="Gu, Goel, Ré 2022, arXiv:2111.00396",
         summary="S4 layers on the window and zeros in place of the horizon",
-        presets=(_preset("informer", "github.com/state-spaces/s4", {}, lr=0.01, batch_size=50),),
+        presets=(
+            _preset(
+                "informer", "github.com/state-spaces/s4", {"b_clip": 2.0}, lr=0.01, weight_decay=0.0, batch_size=50
+            ),
+        ),
     )
     yield Method(
         "spacetime-network",
@@ -28,7 +32,14 @@ def methods() -> Iterator[Method]:
         traits=frozenset({"shift", "separate"}),
         summary="companion state spaces, and a decoder that feeds its own outputs back",
         presets=(
-            _preset("informer", "github.com/HazyResearch/spacetime", {}, lr=0.001, weight_decay=0.0001, batch_size=50),
+            _preset(
+                "informer",
+                "github.com/HazyResearch/spacetime",
+                {"layers": 1},
+                lr=0.001,
+                weight_decay=0.0001,
+                batch_size=50,
+            ),
         ),
     )
     yield Method(

@@ -4,7 +4,10 @@ What of a configuration this plugin does differently, whatever the preset: Δ tr
 as A and B do, where the S4 configurations for ListOps, Text and Retrieval and the S5 ones for Text and Retrieval give
 it the model's, and other S5 ones have ceilings from 6e-4 to 2e-3, or let some of B decay; a block ends in a gate, where
 the ablations of the S4D paper have a linear layer and S5 half a gate; schedules are a linear warm-up and a cosine,
-where LSSL's drop by steps and Mamba's is constant. A preset holds what its source tells; all else is the task's.
+where LSSL's drop by steps, Mamba's is constant and the Arena's falls with the root of the step; heads read the mean of
+positions, where the Arena's Transformers read the first; SGConv's kernels decay by 0.05 where its Pathfinder
+configuration has 0.03, and its Path-X configuration is not here: it stretches the first piece of the kernel too. A
+preset holds what its source tells; all else is the task's.
 """
 
 from dataclasses import replace
@@ -32,7 +35,10 @@ RECIPE = frozenset(
 _S4 = "authors' configuration, github.com/state-spaces/s4"
 _S5 = "authors' scripts, github.com/lindermanlab/S5, bin/run_experiments"
 _PTD = "arXiv:2310.01698, which keeps the S4 configurations, with a state size of 64"
+_SGCONV = "authors' configuration, github.com/ctlllll/SGConv, in an early commit"
+_TCN = "authors' scripts, github.com/locuslab/TCN, whose network is one layer here"
 _SAFARI = "authors' configuration, github.com/HazyResearch/safari"
+_ARENA = "the Arena's configuration, github.com/google-research/long-range-arena; its largest learning rate"
 _LSSL = "authors' configuration, github.com/state-spaces/s4; layers, channels and state size as arXiv:2110.13985"
 
 
@@ -62,13 +68,14 @@ def _s4_lra(
     """Return the current S4 configuration for a task of the Long Range Arena: six layers, batch normalisation."""
     model = {"d_model": width, "layers": 6, "norm": "batch", "prenorm": prenorm, "dropout": dropout}
     training = {"steps": steps, "batch_size": batch_size, "lr": lr, "weight_decay": 0.05, "warmup": 0.1}
-    params = {"d_state": state, "n_ssm": n_ssm, "dt_min": dt_min, "dt_max": 0.1}
+    params = {"d_state": state, "n_ssm": n_ssm, "dt_min": dt_min, "dt_max": 0.1, "b_clip": 2.0}
     return Preset(f"lra-{task}", _S4, params, {**model, "tie_dropout": dropout > 0, **training})
 
 
 def _ptd_lra(*sizes: Any, **others: Any) -> Preset:
     """Return the S4 configuration for a task of the Long Range Arena as S4-PTD takes it over."""
-    return replace(_s4_lra(*sizes, **others), source=_PTD)
+    preset = _s4_lra(*sizes, **others)
+    return replace(preset, source=_PTD, params={k: v for k, v in preset.params.items() if k != "b_clip"})
 
 
 def _s5_task(
@@ -98,10 +105,45 @@ def _s5_task(
     return Preset(task, _S5, {"blocks": blocks, "d_state": state, "c_init": c_init, **params}, recipe)
 
 
+def _arena(task: str, width: int, heads: int, steps: int, lr: float, warmup: float) -> Preset:
+    """Return how the Long Range Arena trains its Transformers on a task of texts: four layers, a decay of 0.1."""
+    recipe: dict[str, JSON] = {"d_model": width, "layers": 4, "dropout": 0.1, "weight_decay": 0.1, "batch_size": 32}
+    return Preset(f"lra-{task}", _ARENA, {"heads": heads}, recipe | {"steps": steps, "lr": lr, "warmup": warmup})
+
+
 def _ablation(task: str, **recipe: JSON) -> Preset:
     """Return the protocol by which the S4D paper (arXiv:2206.11893) compares parameterisations: four layers of 128."""
     model: dict[str, JSON] = {"d_model": 128, "layers": 4}
-    return Preset(f"ablation-{task}", f"{_S4}, for the ablations of arXiv:2206.11893", {"d_state": 64}, model | recipe)
+    params: dict[str, JSON] = {"d_state": 64, "n_ssm": 1, "b_clip": 2.0}
+    return Preset(f"ablation-{task}", f"{_S4}, for the ablations of arXiv:2206.11893", params, model | recipe)
+
+
+def _sgconv_lra(
+    task: str,
+    sizes: tuple[int, int, int],
+    training: tuple[int, int, float, float],
+    *,
+    norm: str = "batch",
+    prenorm: bool = True,
+    weight_decay: float = 0.05,
+    dropout: dict[str, JSON] | None = None,
+    **params: JSON,
+) -> Preset:
+    """Return the SGConv configuration for a task of the Long Range Arena.
+
+    Args:
+        task: its name.
+        sizes: layers, width and weights of a piece.
+        training: steps, batch size, learning rate, and the share of steps to warm up for.
+        norm, prenorm, weight_decay, dropout: of the model.
+        params: what else of the layer is not a default.
+    """
+    layers, width, kernel_dim = sizes
+    steps, batch_size, lr, warmup = training
+    recipe: dict[str, JSON] = {"d_model": width, "layers": layers, "norm": norm, "prenorm": prenorm}
+    recipe |= dropout or {"dropout": 0.0}
+    recipe |= {"steps": steps, "batch_size": batch_size, "lr": lr, "warmup": warmup, "weight_decay": weight_decay}
+    return Preset(f"lra-{task}", _SGCONV, {"kernel_dim": kernel_dim, **params}, recipe)
 
 
 def _lssl(task: str, lr: float, dropout: float, batch_size: int, sizes: tuple[int, int, int, int]) -> Preset:
@@ -130,9 +172,24 @@ _ABLATIONS = (
         steps=90_000,
         warmup=0.01,
     ),
-    _ablation("speech-commands", norm="batch", prenorm=True, lr=0.004, batch_size=32, steps=50_000),
+    _ablation(
+        "speech-commands",
+        norm="batch",
+        prenorm=True,
+        dropout=0.0,
+        lr=0.004,
+        weight_decay=0.0,
+        batch_size=32,
+        steps=50_000,
+        warmup=0.02,
+    ),
 )
 
+_TEXTS = (
+    _arena("listops", 512, 8, 5000, 0.05 / 1000**0.5, 0.2),
+    _arena("text", 256, 4, 20_000, 0.05 / 8000**0.5, 0.4),
+    _arena("retrieval", 128, 4, 5000, 0.05 / 8000**0.5 * 5 / 8, 1.0),  # ends before its warm-up of 8,000 steps does
+)
 _RECALL = Preset(
     "induction-heads", _SAFARI, {}, {"d_model": 32, "layers": 2, "lr": 5e-4, "weight_decay": 0.1, "batch_size": 32}
 )
@@ -157,12 +214,33 @@ _PRESETS = {
         _s4_lra("image", 180_000, 50, 0.01, width=512, prenorm=False, dropout=0.1),
         _s4_lra("pathfinder", 500_000, 64, 0.004, n_ssm=None),
         _s4_lra("path-x", 500_000, 16, 0.001, n_ssm=None, dt_min=1e-4),
+        Preset(
+            "scifar",
+            _S4,
+            {"d_state": 64, "n_ssm": 2, "b_clip": 2.0},
+            {
+                **{"d_model": 512, "layers": 6, "norm": "layer", "prenorm": False, "dropout": 0.1, "tie_dropout": True},
+                **{"steps": 180_000, "batch_size": 50, "lr": 0.01, "weight_decay": 0.05, "warmup": 0.005},
+            },
+        ),
+        Preset(
+            "speech-commands",
+            _S4,
+            {"d_state": 64, "n_ssm": 2, "b_clip": 2.0},
+            {
+                **{"d_model": 128, "layers": 6, "norm": "batch", "prenorm": True, "dropout": 0.0},
+                **{"steps": 200_000, "batch_size": 16, "lr": 0.01, "weight_decay": 0.05, "warmup": 0.005},
+            },
+        ),
         *_ABLATIONS,
         Preset(
             "forecasting",
             f"{_S4}, configs/experiment/forecasting",
-            {"d_state": 64, "n_ssm": 1},
-            {"d_model": 128, "layers": 2, "dropout": 0.25, "tie_dropout": True, "lr": 0.01, "batch_size": 50},
+            {"d_state": 64, "n_ssm": 1, "b_clip": 2.0},
+            {
+                **{"d_model": 128, "layers": 2, "dropout": 0.25, "tie_dropout": True},
+                **{"lr": 0.01, "batch_size": 50, "weight_decay": 0.0},
+            },
         ),
     ),
     "s4d": (*_ABLATIONS, _RECALL),
@@ -199,7 +277,45 @@ _PRESETS = {
             {"d_model": 128, "layers": 2, "dropout": 0.25, "lr": 1e-3, "weight_decay": 1e-4, "batch_size": 50},
         ),
     ),
-    "transformer": (_RECALL, _REGRESSION),
+    "sgconv": (
+        _sgconv_lra("listops", (8, 128, 1), (80_000, 50, 0.01, 0.0125), prenorm=False),
+        _sgconv_lra("text", (6, 256, 2), (50_000, 16, 0.01, 0.02)),
+        _sgconv_lra("retrieval", (6, 256, 1), (50_000, 64, 0.01, 0.05)),  # 32 on each of two GPUs
+        _sgconv_lra(
+            "image",
+            (6, 512, 32),
+            (200_000, 50, 0.01, 0.005),
+            norm="layer",
+            prenorm=False,
+            dropout={"dropout": 0.2, "tie_dropout": True},
+            decay="fixed",
+            decay_min=1.0,
+            decay_max=1.0,
+        ),
+        _sgconv_lra(
+            "pathfinder",
+            (6, 256, 32),
+            (500_000, 64, 0.004, 0.005),
+            weight_decay=0.03,
+            dropout={"dropout": 0.2},
+        ),
+    ),
+    "tcn": (
+        Preset(
+            "smnist",
+            _TCN,
+            {"kernel_size": 7, "blocks": 8, "dropout": 0.05},
+            {"d_model": 25, "layers": 1, "lr": 0.002, "weight_decay": 0.0, "batch_size": 64},
+        ),
+        Preset(
+            "adding",
+            _TCN,
+            {"kernel_size": 7, "blocks": 8, "dropout": 0.0},
+            {"d_model": 30, "layers": 1, "lr": 0.004, "weight_decay": 0.0, "batch_size": 32},
+        ),
+    ),
+    "transformer": (*_TEXTS, _RECALL, _REGRESSION),
+    "linear-attention": _TEXTS,
     "hyena": (
         Preset(
             "associative-recall",

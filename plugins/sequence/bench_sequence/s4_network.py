@@ -23,7 +23,7 @@ from bench_sequence.s4 import S4
 
 
 class S4Network(nn.Module):
-    """(B, S, C) and (B, S, K) to (B, T, C); `measure`, `d_state`, `n_ssm`, `dt_min` and `dt_max` as of `S4`."""
+    """(B, S, C) and (B, S, K) to (B, T, C); S4's own parameters as of `S4`."""
 
     def __init__(
         self,
@@ -40,12 +40,15 @@ class S4Network(nn.Module):
         n_ssm: int | None = 1,
         dt_min: float = 0.001,
         dt_max: float = 0.1,
+        b_clip: float | None = None,
     ) -> None:
         super().__init__()
         self.horizon = horizon
+        system = {"measure": measure, "d_state": d_state, "n_ssm": n_ssm, "dt_min": dt_min, "dt_max": dt_max}
+        system |= {"b_clip": b_clip}
         self.backbone = Backbone(
             nn.Linear(series + calendar, d_model),  # W and V side by side
-            functools.partial(S4, measure=measure, d_state=d_state, n_ssm=n_ssm, dt_min=dt_min, dt_max=dt_max),
+            functools.partial(S4, **system),
             d_model=d_model,
             l_max=lookback + horizon,
             layers=layers,

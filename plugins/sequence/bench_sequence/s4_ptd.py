@@ -28,7 +28,7 @@ class S4PTD(DiagonalSSM):
         n_ssm: copies of (Λ, B), a divisor of d_model; neighbouring channels share one. None: one for each channel.
         dt_min, dt_max: Δ starts log-uniform between them.
 
-    ValueError if one of them is out of range.
+    ValueError if one of them is out of range, or together too small (see `perturbed_legs`).
     """
 
     def __init__(

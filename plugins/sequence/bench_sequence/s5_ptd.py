@@ -24,7 +24,7 @@ class S5PTD(DiagonalMIMO):
         discretization, c_init, clip_eigs: as of S5.
         dt_min, dt_max: Δ, one for each state, starts log-uniform between them.
 
-    ValueError if one of them is out of range.
+    ValueError if one of them is out of range, or together too small (see `perturbed_legs`).
     """
 
     def __init__(

@@ -79,7 +79,7 @@ def tasks() -> Iterator[Task]:
         "in-context-regression",
         "in_context:InContextRegression",
         "in-context-regression",
-        ("last_mse", "mse", "bayes_last_mse", "bayes_mse"),
+        ("last_mse", "mse", "bayes_last_mse", "bayes_mse", "gradient_last_mse", "newton_last_mse", "nearest_last_mse"),
         _CAUSAL,
         anchors=Anchors(chance=1.0, reference=0.0, source="always 0; no error"),
         reference="Garg et al. 2022, arXiv:2208.01066; Akyürek et al. 2023, arXiv:2211.15661",
@@ -231,6 +231,18 @@ def metrics() -> Iterator[Metric]:
         role="baseline",
         summary="error of ridge regression with the right penalty, after all examples",
     )
+    for name, what in (
+        ("gradient", "one step of gradient descent, one layer of linear attention,"),
+        ("newton", "three iterations of Newton's method"),
+        ("nearest", "the mean of the three nearest examples"),
+    ):
+        yield Metric(
+            f"{name}_last_mse",
+            f"bench_sequence.tasks.in_context:{name}_last_mse",
+            better="lower",
+            role="baseline",
+            summary=f"error of {what} after all examples",
+        )
     yield Metric(
         "mae",
         "bench_sequence.tasks.forecasting:mae",

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
+from bench_sequence import forecaster_manifest
 from bench_sequence.datasets import sources
 from bench_sequence.dlinear import DLinear
 from bench_sequence.s4_network import S4Network
@@ -70,6 +71,14 @@ def test_spacetime_trains_on_its_own_loss_of_each_series():
         SpaceTimeForecaster(lookback=64, horizon=7, series=1, calendar=0)
 
 
+def test_spacetimes_preset_is_the_network_of_its_authors_commands():
+    """One encoder block with 16 kernels, the decoder and the output; the commands are in the README of the code."""
+    (preset,) = next(m for m in forecaster_manifest.methods() if m.name == "spacetime-network").presets
+    model = SpaceTimeForecaster(lookback=336, horizon=96, series=1, calendar=0, **preset.params)
+    block = 3 * 16 * 64 + 128 + (128 * 128 + 128)
+    assert sum(p.numel() for p in model.parameters()) == block + 4 * 128 * 64 + (128 + 1)
+
+
 @pytest.mark.parametrize(("start", "minutes"), [("2016-07-01", 60), ("2016-07-01", 15), ("2002-01-01", 7 * 24 * 60)])
 def test_calendar_is_that_of_the_standard_library(start, minutes):
     rows = 2000
@@ -106,7 +115,7 @@ pack: 4
 tasks:
   - {task: process-forecasting, params: {lookback: 24, horizon: 8, steps: 80, batch_size: 32, evaluations: 1}}
 methods:
-  - {method: spacetime-network, params: {d_model: 8, kernel_dim: 4, heads: 1, dropout: 0.0}}
+  - {method: spacetime-network, params: {layers: 1, d_model: 8, kernel_dim: 4, heads: 1, dropout: 0.0}}
   - {method: s4-network, params: {d_model: 8, layers: 1, d_state: 8, dropout: 0.0}}
   - dlinear
 """

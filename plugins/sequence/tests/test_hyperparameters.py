@@ -31,6 +31,21 @@ def test_preset_builds_its_method_and_fits_a_task(method, preset):
     assert sum(parameter.numel() for parameter in layer.parameters())
 
 
+def test_presets_from_the_code_of_s4_hold_what_its_configurations_inherit():
+    """B is clipped at 2, and where a configuration names none there is one system for all channels, no weight decay."""
+    ours = {(m.name, p.name): p for m, p in PRESETS if "state-spaces/s4" in p.source and m.name in ("s4", "s4d")}
+    assert len(ours) == 13
+    assert {preset.params["b_clip"] for preset in ours.values()} == {2.0}
+    assert all("n_ssm" in preset.params and "weight_decay" in preset.recipe for preset in ours.values())
+    for name in ("ablation-scifar", "ablation-speech-commands"):
+        assert ours["s4d", name].params["n_ssm"] == 1
+    assert (
+        ours["s4", "forecasting"].recipe["weight_decay"]
+        == ours["s4d", "ablation-speech-commands"].recipe["weight_decay"]
+        == 0
+    )
+
+
 def test_presets_of_a_method_have_different_names():
     names = [(method.name, preset.name) for method, preset in PRESETS]
     assert len(set(names)) == len(names)

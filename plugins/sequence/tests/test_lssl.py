@@ -9,8 +9,10 @@ import torch
 from torch import nn
 
 from bench_sequence.checks import check_resumes
+from bench_sequence.hippo import nplr
 from bench_sequence.krylov import krylov
 from bench_sequence.lssl import LSSL, discretise
+from bench_sequence.s4 import S4
 
 
 @pytest.fixture(autouse=True)
@@ -138,6 +140,18 @@ def test_fixed_kernel_equals_dense_powers_of_bilinear_legs():
         for lag in range(L):
             assert abs(layer.C[0, h, 0].detach().numpy() @ state - kernel[h, lag]) <= 1e-10
             state = A_bar @ state
+
+
+@pytest.mark.parametrize("trainable", [True, False])
+def test_kernel_is_that_of_s4_in_the_coordinates_of_its_eigenvectors(trainable):
+    """The same A, B, C and Δ, with C V in place of C: dense powers here, Cauchy sums there."""
+    lssl = LSSL(d_model=3, l_max=64, causal=True, d_state=16, trainable=trainable)
+    s4 = S4(d_model=3, l_max=64, causal=True, d_state=16)
+    with torch.no_grad():
+        s4.log_dt.copy_(lssl.log_dt)
+        s4.set_output(lssl.C[:, :, 0] @ nplr("legs", 16).V.real + 1j * (lssl.C[:, :, 0] @ nplr("legs", 16).V.imag))
+        expected = s4.kernel(64)
+    assert torch.allclose(lssl.kernel(64)[:, :, 0], expected, rtol=0, atol=1e-10)
 
 
 def test_bilinear_is_stable_where_euler_is_not():

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.linalg import hadamard
+from torch.utils.flop_counter import FlopCounterMode
 
 from bench_sequence.convolution import causal_convolution, two_sided_convolution
 from bench_sequence.monarch import fourier_blocks, monarch_convolution, monarch_product
@@ -51,6 +52,58 @@ def test_slices_of_order_two_have_rank_one():
     M = dense(random_blocks(b, 2)).reshape(b, b, b, b)  # k2, k1, j1, j2
     for k1, j2 in itertools.product(range(b), repeat=2):
         assert torch.linalg.matrix_rank(M[:, k1, :, j2]) == 1
+
+
+def projected(M):
+    """The nearest Monarch matrix of order 2, its blocks, and the squared distance: b² best approximations of rank one.
+
+    Dao et al. 2022, section 3.3: with output k2 b + k1 and input j1 b + j2, the entries at one (k1, j2) make a slice
+    over (k2, j1), which in a Monarch matrix is the product L[k1, k2, j2] R[j2, k1, j1].
+    """
+    b = round(len(M) ** 0.5)
+    U, S, Vh = torch.linalg.svd(M.reshape(b, b, b, b).permute(1, 3, 0, 2))  # k1, j2, then k2, j1
+    R = Vh[:, :, 0].permute(1, 0, 2)  # j2, k1, j1
+    L = (U[..., 0] * S[..., :1]).permute(0, 2, 1)  # k1, k2, j2
+    blocks = [R[None], L[:, None]]
+    return dense(blocks), blocks, S[..., 1:].square().sum()
+
+
+def test_a_monarch_matrix_is_its_own_projection():
+    for M in (dense(random_blocks(5, 2)), torch.eye(25)[torch.arange(25).reshape(5, 5).T.flatten()]):
+        nearest, _, distance = projected(M)
+        torch.testing.assert_close(nearest, M, rtol=0, atol=1e-12)
+        assert distance < 1e-20
+
+
+def test_the_fourier_matrix_is_its_own_projection():
+    F = torch.fft.fft(torch.eye(36, dtype=torch.complex128)).T
+    nearest, blocks, distance = projected(F)
+    torch.testing.assert_close(nearest, F, rtol=0, atol=1e-11)
+    assert distance < 1e-20
+    x = torch.randn(2, 36, dtype=torch.complex128)
+    torch.testing.assert_close(monarch_product(x, blocks), torch.fft.fft(x), rtol=0, atol=1e-11)
+
+
+def test_a_dense_matrix_has_a_nearest_monarch_matrix():
+    """The rest is orthogonal to it and to what its blocks can change, and no other blocks come nearer."""
+    M = torch.randn(16, 16)
+    nearest, (R, L), distance = projected(M)
+    rest = M - nearest
+    torch.testing.assert_close(rest.square().sum(), distance, rtol=1e-12, atol=0)
+    assert abs(float((rest * nearest).sum())) < 1e-11
+    assert 0 < distance < M.square().sum()
+    for _ in range(20):
+        dR, dL = torch.randn_like(R), torch.randn_like(L)
+        assert abs(float((rest * (dense([dR, L]) + dense([R, dL]))).sum())) < 1e-10
+        assert (M - dense([R + 0.1 * dR, L + 0.1 * dL])).square().sum() > distance
+
+
+@pytest.mark.parametrize(("b", "p"), [(8, 2), (4, 3)])
+def test_a_product_costs_the_length_times_block_size_and_order(b, p):
+    """p n^{1 + 1/p} multiplications, where a dense matrix takes n²."""
+    with FlopCounterMode(display=False) as counter:
+        monarch_product(torch.randn(3, b**p), random_blocks(b, p))
+    assert counter.get_total_flops() == 2 * 3 * p * b**p * b
 
 
 @pytest.mark.parametrize(("b", "p"), [(8, 2), (5, 2), (4, 3), (2, 6)])

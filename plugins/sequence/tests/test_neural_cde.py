@@ -180,7 +180,7 @@ def test_steps_give_the_whole_path(control, length):
     torch.testing.assert_close(torch.stack(outputs, dim=1), layer(x), rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("control", ["linear", "log-ode"])
+@pytest.mark.parametrize("control", ["hermite", "linear", "log-ode"])
 def test_every_control_is_causal(control):
     layer = NeuralCDE(d_model=5, l_max=16, causal=True, control=control, hidden=4, width=8, window=4)
     x = torch.randn(1, 12, 5)

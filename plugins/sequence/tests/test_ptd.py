@@ -101,6 +101,19 @@ def test_diagonal_kernel_is_the_dense_kernel_of_the_perturbed_matrix(alpha):
     assert relative_error(layer.kernel(L)[0], taps) < 1e-10
 
 
+@pytest.mark.parametrize("alpha", [0.01, 0.03, 0.1, 0.3, 0.5, 1.0])
+def test_every_perturbation_of_a_large_enough_matrix_leaves_a_stable_one_in_conjugate_pairs(alpha):
+    real_up_to = {0.01: 10, 0.03: 4, 0.1: 2}.get(alpha, 0)
+    for N in (2, 4, 6, 8, 10, 12, 16, 32, 64):
+        if real_up_to >= N:
+            with pytest.raises(ValueError, match="real eigenvalues"):
+                perturbed_legs(N, alpha)
+        else:
+            system = perturbed_legs(N, alpha)
+            assert float(system.Lambda.real.max()) <= -0.5 + 1e-9
+            assert float(system.Lambda.imag.min()) > 0
+
+
 def test_alpha_of_one_is_s4d_and_s5():
     s4d, s4_ptd = (build(d_model=2, l_max=1, causal=True, d_state=16, **params) for build, params in PAIR)
     assert relative_error(s4_ptd.imag, s4d.imag) < 1e-10
@@ -114,7 +127,11 @@ def test_alpha_of_one_is_s4d_and_s5():
 PAIR = ((S4D, {}), (S4PTD, {"alpha": 1.0}))
 
 
-def test_what_is_no_stable_diagonalisation_is_refused():
+def perturb(Lambda, V):
+    return Lambda, V * (1 + 1e-8 * torch.randn(V.shape))
+
+
+def test_what_is_no_stable_diagonalisation_is_refused(monkeypatch):
     A, _ = legs(64)
     noise = torch.randn(64, 64)
     noise *= 0.1 * torch.linalg.matrix_norm(A, 2) / torch.linalg.matrix_norm(noise, 2)
@@ -122,6 +139,10 @@ def test_what_is_no_stable_diagonalisation_is_refused():
         diagonalise(A, noise)
     with pytest.raises(ValueError, match="real eigenvalues"):
         diagonalise(A, torch.zeros_like(A))
+    with monkeypatch.context() as patched:  # eigenvectors as good as half the digits
+        patched.setattr(torch.linalg, "eig", lambda M, eig=torch.linalg.eig: perturb(*eig(M)))
+        with pytest.raises(ValueError, match="off by"):
+            diagonalise(A, 0.05 * torch.outer(legs(64)[1], legs(64)[1]))
     for alpha in (0.0, 1.1):
         with pytest.raises(ValueError, match="alpha"):
             perturbed_legs(8, alpha)

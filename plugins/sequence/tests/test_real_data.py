@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from bench_sequence.datasets import aan, cifar10, imdb, mnist, sources, speech_commands, spoken_digits, time_series
-from bench_sequence.datasets.characters import encode, vocabulary
+from bench_sequence.datasets.characters import SPECIALS, UNKNOWN, encode, vocabulary
 from bench_sequence.datasets.subsets import first, held_out
 from bench_sequence.tasks.forecasting import Forecasting, linear, seasonal
 from harness import Dataset, data_upkeep
@@ -91,12 +91,20 @@ def test_reviews_of_an_archive_in_the_official_form(tmp_path):
     assert found["test"][0] == ["dull"]
 
 
+def test_characters_count_where_reviews_are_read():
+    reviews = {"train": (["ab" * 10 + "z" * 20] * 10, np.ones(10)), "test": (["az"], np.ones(1))}
+    arrays = imdb._sequences(reviews, 21, "characters", 0, 0)
+    assert arrays["vocabulary"] == SPECIALS + 2
+    assert arrays["test_inputs"][0, :3].tolist() == [3, UNKNOWN, 2]
+    assert imdb._sequences(reviews, 24, "characters", 0, 0)["vocabulary"] == SPECIALS + 3
+
+
 def test_whole_imdb(shared):
     shared("imdb-altered", sources.IMDB_ALTERED, "imdb")
     arrays = imdb.imdb_altered(length=256, train=400, test=300)
     assert arrays["train_inputs"].shape == (400, 256)
     assert [len(arrays[f"{split}_targets"]) for split in ("val", "test")] == [40, 300]
-    assert 130 <= arrays["vocabulary"] <= 140  # the card: about 135
+    assert 90 <= arrays["vocabulary"] <= 113  # about 135 in whole reviews, says the card; 113 in 511 characters
     assert arrays["train_targets"].mean() == pytest.approx(0.5, abs=0.1)  # chance
     assert (arrays["train_inputs"] == 2).sum(axis=1).tolist() == [1] * 400
     assert imdb.as_bytes("é") == "Ã©"
@@ -116,6 +124,8 @@ def test_pairs_of_papers_in_the_official_form(folder):
     assert arrays["train_inputs"].shape == arrays["train_others"].shape == (4, 12)
     assert arrays["train_lengths"].tolist() == [12] * 4
     assert arrays["train_other_lengths"].tolist() == [9] * 4
+    assert not (arrays["train_inputs"] == UNKNOWN).any()  # the S4 code keeps every character, however rare
+    assert arrays["vocabulary"] == SPECIALS + len(set('We show "thand that'))  # of what is read of the texts
     assert len(aan.aan(length=12, train=2)["train_targets"]) == 2
     (folder / "bad.tsv").write_text("1\tonly\tthree\n")
     with pytest.raises(ValueError, match=r"bad.tsv:1 is not label, id, id, text, text"):
@@ -247,6 +257,22 @@ def test_whole_exchange_and_illness(shared):
     error = (test.inputs[0][:, -1:] - test.targets).square().mean()
     assert error == pytest.approx(0.081, abs=0.001)  # Zeng et al. 2022, arXiv:2205.13504
     assert time_series.illness()["series"].shape == (966, 7)
+
+
+@pytest.mark.parametrize(("lookback", "horizon"), [(96, 96), (96, 720), (336, 192), (720, 24)])
+@pytest.mark.parametrize("per_hour", [1, 4])
+def test_every_window_of_the_protocols_is_taken(lookback, horizon, per_hour):
+    """len - lookback - horizon + 1 of training, and of the other parts one for each first row that it holds whole."""
+    rows = np.array([12, 16, 20]) * 30 * 24 * per_hour
+    data = {"series": np.arange(rows[2], dtype=np.float32)[:, None], "borders": rows}
+    windows = Forecasting(lookback=lookback, horizon=horizon).windows(data)
+    part = 4 * 30 * 24 * per_hour
+    counts = [rows[0] - lookback - horizon + 1, part - horizon + 1, part - horizon + 1]
+    assert [len(windows[split]) for split in ("train", "val", "test")] == counts
+    for split, begin in (("val", rows[0]), ("test", rows[1])):
+        assert windows[split].targets[0, 0, 0] == begin
+        assert windows[split].targets[-1, -1, 0] == begin + part - 1
+        assert windows[split].inputs[0][0, 0, 0] == begin - lookback
 
 
 def test_linear_forecast_is_exact_for_a_linear_recurrence():

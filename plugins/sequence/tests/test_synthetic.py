@@ -6,7 +6,7 @@ import torch
 
 from bench_sequence.datasets.adding import adding
 from bench_sequence.datasets.autoregressive import autoregressive, coefficients
-from bench_sequence.datasets.in_context import in_context_regression, posterior_mean
+from bench_sequence.datasets.in_context import in_context_regression
 from bench_sequence.tasks.autoregressive import AutoregressiveProcess, true_prediction
 
 
@@ -99,15 +99,15 @@ def test_in_context_regression():
             assert arrays["test_bayes"][sequence, i] == pytest.approx(x[sequence, i] @ w, abs=2e-2)
 
 
-def test_posterior_mean_is_ridge_regression_in_its_primal_form():
-    rng = np.random.default_rng(0)
-    x, y = rng.standard_normal((20, 6, 4)), rng.standard_normal((20, 6))
-    found = posterior_mean(x, y, 0.5)
-    for i in range(6):
-        seen, values = x[:, :i], y[:, :i]
-        gram = np.einsum("mnd,mne->mde", seen, seen) + 0.25 * np.eye(4)
-        w = np.linalg.solve(gram, np.einsum("mnd,mn->md", seen, values)[..., None])[..., 0]
-        np.testing.assert_allclose(found[:, i], np.einsum("md,md->m", x[:, i], w), atol=1e-10)
+def test_tokens_hold_what_the_other_layout_in_use_holds():
+    """There, x and (y, 0, ..., 0) have d channels each (arXiv:2208.01066). A linear map W of theirs is one of ours."""
+    d, n = 3, 4
+    arrays = in_context_regression(dimension=d, examples=n, noise=0.5, train=10, val=1, test=1)
+    ours, y = arrays["train_inputs"], arrays["train_targets"]
+    theirs = np.zeros((10, 2 * n, d), np.float32)
+    theirs[:, ::2], theirs[:, 1::2, 0] = ours[:, ::2, 1:], y
+    W = np.random.default_rng(0).standard_normal((d, 7)).astype(np.float32)
+    np.testing.assert_allclose(ours @ np.concatenate([W[:1], W]), theirs @ W, rtol=1e-5, atol=1e-6)
 
 
 def test_noise_makes_the_best_prediction_worse_and_examples_better():

@@ -27,6 +27,6 @@ def test_synthetic_tasks_run(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     table = pd.read_parquet(tmp_path / "results" / "all")
     test = table[table["split"] == "test"].set_index(["task", "metric"])["value"]
-    assert len(test) == 4 + 1 + 4 + 4
+    assert len(test) == 4 + 1 + 4 + 7
     assert test["in-context-regression", "bayes_mse"] < test["in-context-regression", "mse"]
     assert (test["autoregressive", "least_mse"] < 0.1).all()

@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 from torch.nn.functional import scaled_dot_product_attention
+from torch.utils.flop_counter import FlopCounterMode
 
 from bench_sequence.positions import add_positions
 from bench_sequence.tensor_attention import (
@@ -171,6 +172,18 @@ def test_the_layer_is_heads_of_it_between_projections(method, weight, causal):
         for head in (slice(0, 4), slice(4, 8)):
             y[b, :, head] = over_all_triples(*(p[b, :, head] for p in projected), causal, weight)
     torch.testing.assert_close(layer(x), y @ layer.out.weight.T, rtol=0, atol=1e-11)
+
+
+@pytest.mark.parametrize(("method", "power"), [(TensorAttention, 3), (PolynomialTensorAttention, 1)])
+def test_exact_attention_is_cubic_in_the_length_and_its_approximation_linear(method, power):
+    """By the products counted, those of the projections aside, which are linear in both."""
+    counts = []
+    for n in (32, 64, 128):
+        layer, x = build(method, causal=False), torch.randn(1, n, 8, dtype=torch.float64)
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            layer(x)
+        counts.append(counter.get_total_flops() - 6 * 2 * n * 8 * 8)
+    assert [counts[1] / counts[0], counts[2] / counts[1]] == pytest.approx([2**power] * 2, rel=0.1)
 
 
 def test_gradients_are_those_of_the_sum_over_triples():

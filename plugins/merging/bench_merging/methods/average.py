@@ -4,11 +4,12 @@ theta = (1/K) sum_i theta_i, tensor by tensor.
 """
 
 from collections.abc import Sequence
+from functools import reduce
 
 from torch import Tensor
 
 from bench_merging.access import Access
-from bench_merging.state import StateDict, assemble
+from bench_merging.state import StateDict, assemble, by_blocks
 
 
 def average(*, base: StateDict, experts: Sequence[StateDict], access: Access) -> dict[str, Tensor]:
@@ -18,7 +19,4 @@ def average(*, base: StateDict, experts: Sequence[StateDict], access: Access) ->
 
 def mean(name: str, experts: Sequence[StateDict]) -> Tensor:
     """Return the mean of one tensor over the experts, float32."""
-    total = experts[0][name].float().clone()
-    for expert in experts[1:]:
-        total += expert[name].float()
-    return total / len(experts)
+    return by_blocks(name, experts, lambda parts: reduce(Tensor.add_, parts[1:], parts[0].clone()).div_(len(parts)))

@@ -10,11 +10,12 @@ Each (expert, tensor) has a random stream of its own, so that the result does no
 import zlib
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from bench_merging.access import Access
-from bench_merging.state import StateDict, add, task_vectors
+from bench_merging.state import StateDict, assemble, by_blocks
 
 
 def dare(
@@ -36,14 +37,21 @@ def dare(
     seed = int(torch.randint(2**62, ()))
     factor = 1 / (1 - drop) if rescale and drop < 1 else 1.0
 
-    def delta(name: str) -> Tensor:
-        tau = task_vectors(name, base, experts)
-        kept = torch.stack([_kept(tau[i], drop, seed, i, name) for i in range(len(experts))])
-        return scale * factor * torch.where(kept, tau, 0).sum(0)
+    def value(name: str) -> Tensor:
+        streams = [_stream(seed, i, name) for i in range(len(experts))]
 
-    return add(base, delta)
+        def merge(parts: Sequence[Tensor]) -> Tensor:
+            origin, *others = parts
+            total = torch.zeros_like(origin)
+            for stream, other in zip(streams, others, strict=True):
+                kept = torch.from_numpy(stream.random(len(origin), dtype=np.float32) >= drop)
+                total += (other - origin).mul_(kept)
+            return total.mul_(scale * factor).add_(origin)
+
+        return by_blocks(name, [base, *experts], merge)
+
+    return assemble(base, value)
 
 
-def _kept(tau: Tensor, drop: float, seed: int, expert: int, name: str) -> Tensor:
-    stream = (seed ^ (zlib.crc32(name.encode()) << 16) ^ expert) % 2**63
-    return torch.rand(tau.shape, generator=torch.Generator().manual_seed(stream)) >= drop
+def _stream(seed: int, expert: int, name: str) -> np.random.Generator:
+    return np.random.Generator(np.random.SFC64([seed, expert, zlib.crc32(name.encode())]))

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from bench_merging.access import Access
-from bench_merging.state import StateDict, add, task_vectors
+from bench_merging.state import StateDict, assemble, by_blocks, products, updates
 from harness import Skip
 
 FLOOR = 1e-6  # of a norm
@@ -31,18 +31,19 @@ def model_stock(*, base: StateDict, experts: Sequence[StateDict], access: Access
     if len(experts) < 2:
         raise Skip("model stock takes angles between experts, and here is one")
 
-    def delta(name: str) -> Tensor:
-        tau = task_vectors(name, base, experts)
-        return ratio(tau.flatten(1)) * tau.mean(0)
+    models = [base, *experts]
 
-    return add(base, delta)
+    def value(name: str) -> Tensor:
+        share = ratio(products(name, models, updates))
+        return by_blocks(name, models, lambda parts: parts[0] + share * updates(parts).mean(0))
+
+    return assemble(base, value)
 
 
-def ratio(tau: Tensor) -> float:
-    """Return t of task vectors (K, n)."""
-    count = len(tau)
-    unit = tau.double() / tau.double().norm(dim=1, keepdim=True).clamp(min=FLOOR)
-    gram = unit @ unit.T
-    cosine = float((gram.sum() - gram.trace()) / (count * (count - 1)))
+def ratio(gram: Tensor) -> float:
+    """Return t, given the inner products of the task vectors, (K, K)."""
+    count, norms = len(gram), gram.diagonal().sqrt().clamp(min=FLOOR)
+    cosines = gram / norms.outer(norms)
+    cosine = float((cosines.sum() - cosines.trace()) / (count * (count - 1)))
     divisor = 1 + (count - 1) * cosine
     return 0.0 if divisor <= 0 else min(1.0, max(0.0, count * cosine / divisor))

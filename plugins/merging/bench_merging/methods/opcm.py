@@ -6,7 +6,8 @@ arXiv:2501.09522.
     U S V^T thin singular value decomposition of a matrix P; r the first index at which the cumulative share of S
             exceeds alpha (all of S where none does, which the released code leaves to rounding)
     M       U^T T V with its diagonal and its leading r x r block set to 0
-    T~      U M V^T plus what of T lies outside of U and V; T itself for a tensor that is no matrix
+    T~      U M V^T plus what of T lies outside of U and V; T itself for what is no linear map: vectors, kernels of
+            convolutions, tables of embeddings
     theta   theta_0 + D n_t / ||D|| for D = lambda_(t-1) P + T~;  lambda_t = ||D|| / n_t
 
 The displacement from the base thus always has the mean norm of the experts'. Experts are seen once, in the order given.
@@ -30,13 +31,14 @@ def opcm(*, base: StateDict, experts: Sequence[StateDict], access: Access, alpha
     if not 0 <= alpha <= 1:
         raise ValueError(f"alpha must be in [0, 1], got {alpha}")
     names = floating(base)
+    maps = {name for name in names if base[name].dim() == 2} - access.network.embeddings
     merged = {name: experts[0][name].double() - base[name].double() for name in names}
     norms, scale = [_norm(merged)], 1.0
     for expert in experts[1:]:
         update = {name: expert[name].double() - base[name].double() for name in names}
         norms.append(_norm(update))
         for name in names:
-            addition = projected(merged[name], update[name], alpha) if merged[name].dim() == 2 else update[name]
+            addition = projected(merged[name], update[name], alpha) if name in maps else update[name]
             merged[name] = scale * merged[name] + addition
         scale = _norm(merged) / (sum(norms) / len(norms))
         merged = {name: tensor / scale for name, tensor in merged.items()}

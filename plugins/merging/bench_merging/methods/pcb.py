@@ -4,8 +4,8 @@ One vector of D entries per expert, over all floating tensors; N(x) = (x - min x
 
     a_i        |tau_i| limited to its `clip` and 1 - `clip` quantiles (sorted entries int(D c) and int(D (1 - c)) - 1)
     tau~_i     sign(tau_i) a_i;  tau^_i = sign(tau_i) N(a_i)
-    intra_i    exp(K N(a_i)^2); for "masked", where it does not cancel, over its mean over the D entries: D times the
-               softmax, and D is the same for all experts
+    intra_i    "squared": exp(K N(a_i)^2);  "paper": exp(K N(a_i^2));  for "masked", where it does not cancel, over its
+               mean over the D entries: D times the softmax, and D is the same for all experts
     inter_i    "pairs": sum_j tanh(tau^_i tau^_j), j = i included;  "sum": tanh(tau_i sum_j tau^_j);
                "raw": tanh(tau_i sum_j tau_j);  "paper": sum_j softmax(N(tau_i tau_j)) over the D entries
     b_i        intra_i inter_i; with `mask` below 1, 0 but for this share of the entries, the largest by |tau_i|
@@ -16,13 +16,12 @@ One vector of D entries per expert, over all floating tensors; N(x) = (x - min x
 
 The paper has "masked"; all released code (duguodong7/pcb-merging) has "shifted", the default. There "pairs" stands in
 the evolutionary script, "sum" in the vision script, which holds `mask` as a comment, and "raw" in the stand-alone file
-and for language; none has the "paper"'s. These are presets. All lambda_i are `scale`, but in `pcb-es`, which searches
-them as the evolutionary script does: from 1 in [0.8, 1.3], at most 100 candidates, by mean validation accuracy; with
-CMA-ES in place of the script's choice of a search. Where a vector has one value only, N is 0 (the released code divides
-zero by zero).
+and for language; none has the "paper"'s, and all have "squared". These are presets. All lambda_i are `scale`, but in
+`pcb-es`, which searches them as the evolutionary script does: from 1 in [0.8, 1.3], at most 100 candidates, by mean
+validation accuracy; with CMA-ES in place of the script's choice of a search. Where a vector has one value only, N is 0
+(the released code divides zero by zero).
 
-Tensors are read one by one, K + 3 times or more, since thresholds are over all of them: held are two vectors of D
-entries and one tensor of every expert.
+The experts are read K + 2 times or more, since thresholds are over all of their entries: one vector of these is held.
 """
 
 from collections.abc import Sequence
@@ -34,7 +33,18 @@ from torch import Tensor
 
 from bench_merging.access import Access
 from bench_merging.methods.search import cma_es
-from bench_merging.state import StateDict, assemble, floating, task_vectors, widened
+from bench_merging.state import (
+    StateDict,
+    assemble,
+    blocks,
+    by_blocks,
+    flat_magnitudes,
+    flattened,
+    floating,
+    task_vectors,
+    updates,
+    widened,
+)
 
 Inter = Literal["pairs", "sum", "raw", "paper"]
 
@@ -50,15 +60,20 @@ def pcb(
     inter: Literal["pairs", "sum", "raw", "paper"] = "pairs",
     drop: Literal["shifted", "masked"] = "shifted",
     mask: float = 1.0,
+    intra: Literal["squared", "paper"] = "squared",
 ) -> dict[str, Tensor]:
     """Return the base with the balanced task vectors added.
 
     Raises:
         ValueError: `keep` or `mask` is not in (0, 1], or `clip` not in [0, 0.5).
     """
-    rules = _Rules(keep, clip, inter, drop, mask)
+    rules = _Rules(keep, clip, inter, drop, mask, intra)
     competition = _Competition(base, experts, rules)
-    return assemble(base, lambda name: base[name].float() + scale * competition.shares(name).sum(0))
+
+    def merge(parts: Sequence[Tensor]) -> Tensor:
+        return parts[0] + scale * competition.shares(updates(parts)).sum(0)
+
+    return assemble(base, lambda name: by_blocks(name, [base, *experts], merge))
 
 
 def pcb_es(
@@ -81,7 +96,7 @@ def pcb_es(
         ValueError: a share is out of range as for `pcb`.
     """
     competition, origin = _Competition(base, experts, _Rules(keep, clip, inter, drop, mask)), widened(base)
-    shares = {name: competition.shares(name) for name in floating(base)}
+    shares = {name: competition.shares(task_vectors(name, base, experts)) for name in floating(base)}
 
     def candidate(scales: Tensor) -> dict[str, Tensor]:
         weights = scales.float()
@@ -107,6 +122,7 @@ class _Rules:
     inter: Inter
     drop: Literal["shifted", "masked"]
     mask: float
+    intra: Literal["squared", "paper"] = "squared"
 
     def __post_init__(self) -> None:
         if not (0 < self.keep <= 1 and 0 < self.mask <= 1 and 0 <= self.clip < 0.5):
@@ -125,18 +141,18 @@ class _Competition:
         self.divisors = [self._divisor(i) if rules.drop == "masked" else 1.0 for i in everyone]
         self.bounds = [self._bounds(i) for i in everyone]
 
-    def shares(self, name: str) -> Tensor:
-        """Return s_i tau~_i / max(sum_i s_i, 1e-12) of one tensor, (K, *shape)."""
-        tau = task_vectors(name, self.base, self.experts)
-        weights = torch.stack([self._weight(tau, i) for i in range(len(tau))])
+    def shares(self, tau: Tensor) -> Tensor:
+        """Return s_i tau~_i / max(sum_i s_i, 1e-12) of some entries, (K, *shape), given their task vectors."""
+        known = self._normalised(tau)
+        weights = torch.stack([self._weight(tau, known, i) for i in range(len(tau))])
         weights /= weights.sum(0).clamp_(min=1e-12)
         for weight, own, (low, high, _) in zip(weights, tau, self.limits, strict=True):
-            weight.mul_(own.abs().clamp_(low, high)).mul_(own.sign_())
+            weight.mul_(own.abs().clamp_(low, high)).mul_(own.sign())
         return weights
 
     def _limits(self, i: int) -> tuple[float, float, float]:
         """Return the limits of |tau_i|, and the least of those that the mask lets through."""
-        every = torch.cat([task_vectors(n, self.base, [self.experts[i]]).abs_().flatten() for n in self.names]).numpy()
+        every = flat_magnitudes(self.base, self.experts[i]).numpy()
         size, clip, mask = len(every), self.rules.clip, self.rules.mask
         places = [int(size * clip), max(0, int(size * (1 - clip)) - 1), max(0, int(size * (1 - mask)) - 1)]
         every.partition(sorted(set(places)))
@@ -145,73 +161,76 @@ class _Competition:
 
     def _divisor(self, i: int) -> float:
         """Return the mean of exp(K N(a_i)^2) over all entries."""
+        every = (parts for name in self.names for parts in blocks(name, [self.base, self.experts[i]]))
         total, size = 0.0, 0
-        for name in self.names:
-            own = self._normalised(task_vectors(name, self.base, [self.experts[i]]), i)
-            total += float(_growth(own, len(self.experts)).sum(dtype=torch.float64))
-            size += own.numel()
+        for tau in map(updates, every):
+            known = _unit(tau.abs_(), *self.limits[i][:2])
+            total += float(self._within(known, i).sum(dtype=torch.float64))
+            size += known.numel()
         return total / size
 
     def _bounds(self, i: int) -> tuple[float, float]:
         """Return the threshold t_i and the largest score of expert i."""
-        scores = torch.cat([self._score(task_vectors(n, self.base, self.experts), i).flatten() for n in self.names])
-        every = scores.numpy()
+
+        def scores(parts: Sequence[Tensor]) -> Tensor:
+            tau = updates(parts)
+            return self._score(tau, self._normalised(tau), i)
+
+        every = flattened(self.names, [self.base, *self.experts], scores).numpy()
         place = min(len(every) - 1, int(len(every) * (1 - self.rules.keep)))
         top = float(every.max())
         every.partition(place)
         return float(every[place]), top
 
-    def _weight(self, tau: Tensor, i: int) -> Tensor:
-        """Return s_i of one tensor."""
-        score, (threshold, top) = self._score(tau, i), self.bounds[i]
+    def _weight(self, tau: Tensor, known: Tensor, i: int) -> Tensor:
+        """Return s_i of some entries."""
+        score, (threshold, top) = self._score(tau, known, i), self.bounds[i]
         if self.rules.drop == "masked":
             return torch.where(score >= threshold, score, 0).clamp_(min=0)
         if top == threshold:
             return torch.zeros_like(score)
         return score.clamp_(min=threshold).sub_(threshold).div_(top - threshold)
 
-    def _score(self, tau: Tensor, i: int) -> Tensor:
-        """Return b_i of one tensor, given the task vectors (K, *shape)."""
-        own = self._normalised(tau[i], i)
-        score = _growth(own, len(tau)).div_(self.divisors[i]) * self._between(tau, i, own)
+    def _score(self, tau: Tensor, known: Tensor, i: int) -> Tensor:
+        """Return b_i of some entries, given tau and tau^, (K, *shape)."""
+        score = self._within(known[i], i).div_(self.divisors[i]).mul_(self._between(tau, known, i))
         least = self.limits[i][2]
         return score.masked_fill_(tau[i].abs() < least, 0) if least else score
 
-    def _between(self, tau: Tensor, i: int, own: Tensor) -> Tensor:
-        """Return inter_i of one tensor."""
-        if self.rules.inter == "raw":
-            return torch.tanh(tau[i] * tau.sum(0))
-        total = torch.zeros_like(own)
-        if self.rules.inter == "paper":
-            for j in range(len(tau)):
-                low, high, divisor = self.pairs[i, j]
-                total += _unit(tau[i] * tau[j], low, high).exp_().div_(divisor)
-            return total
-        if self.rules.inter == "pairs":
-            for j in range(len(tau)):
-                total += own.mul(self._normalised(tau[j], j)).tanh_()
-            return total
-        for j in range(len(tau)):
-            total += self._normalised(tau[j], j)
-        return total.mul_(tau[i]).tanh_()
+    def _within(self, known: Tensor, i: int) -> Tensor:
+        """Return intra_i of some entries before its division, given their N(a_i) or tau^_i."""
+        squares = known.square()
+        if self.rules.intra == "paper" and (high := self.limits[i][1]) > (low := self.limits[i][0]):
+            squares = squares.mul_(high - low).add_(known.abs(), alpha=2 * low).div_(high + low)  # N(a^2) of N(a)
+        return squares.mul_(len(self.experts)).exp_()
 
-    def _normalised(self, tau: Tensor, i: int) -> Tensor:
-        """Return tau^_i of one tensor."""
-        low, high, _ = self.limits[i]
-        return tau.sign() * _unit(tau.abs().clamp_(low, high), low, high)
+    def _between(self, tau: Tensor, known: Tensor, i: int) -> Tensor:
+        """Return inter_i of some entries."""
+        if self.rules.inter == "pairs":
+            return (known * known[i]).tanh_().sum(0)
+        if self.rules.inter == "sum":
+            return known.sum(0).mul_(tau[i]).tanh_()
+        if self.rules.inter == "raw":
+            return tau.sum(0).mul_(tau[i]).tanh_()
+        total = torch.zeros_like(tau[i])
+        for j in range(len(tau)):
+            low, high, divisor = self.pairs[i, j]
+            total += _unit(tau[i] * tau[j], low, high).exp_().div_(divisor)
+        return total
+
+    def _normalised(self, tau: Tensor) -> Tensor:
+        """Return tau^ of some entries, (K, *shape)."""
+        found = [_unit(own.abs(), low, high) for own, (low, high, _) in zip(tau, self.limits, strict=True)]
+        return torch.stack(found).copysign_(tau)
 
     def _pair(self, i: int, j: int) -> tuple[float, float, float]:
         """Return the limits of tau_i tau_j, and the divisor of the softmax over all entries."""
-        products = [task_vectors(n, self.base, [self.experts[i], self.experts[j]]).prod(0) for n in self.names]
-        low, high = min(float(p.min()) for p in products), max(float(p.max()) for p in products)
-        return low, high, sum(float(_unit(p, low, high).exp_().sum(dtype=torch.float64)) for p in products)
-
-
-def _growth(own: Tensor, count: int) -> Tensor:
-    """Return exp(K x^2)."""
-    return own.square().mul_(count).exp_()
+        models = [self.base, self.experts[i], self.experts[j]]
+        every = flattened(self.names, models, lambda parts: updates(parts).prod(0))
+        low, high = float(every.min()), float(every.max())
+        return low, high, float(_unit(every, low, high).exp_().sum(dtype=torch.float64))
 
 
 def _unit(x: Tensor, low: float, high: float) -> Tensor:
-    """Return x with [low, high] mapped onto [0, 1]; 0 where these are equal. Changes x."""
-    return x.sub_(low).div_(high - low) if high > low else x.zero_()
+    """Return x, limited to [low, high], mapped onto [0, 1]; 0 where these are equal. Changes x."""
+    return x.clamp_(low, high).sub_(low).div_(high - low) if high > low else x.zero_()

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from bench_merging.access import Access
-from bench_merging.state import StateDict, add, assemble, task_vectors
+from bench_merging.state import StateDict, assemble, by_blocks, products, updates
 from harness import Skip
 
 NEARLY_PARALLEL = 0.9995
@@ -39,21 +39,32 @@ def slerp(
         raise Skip(f"slerp interpolates between two experts, and here are {len(experts)}")
     if not 0 <= t <= 1:
         raise ValueError(f"t must be in [0, 1], got {t}")
-    if of == "weights":
-        return assemble(base, lambda name: interpolate(experts[0][name].float(), experts[1][name].float(), t))
-    return add(base, lambda name: interpolate(*task_vectors(name, base, experts), t))
+    models = list(experts) if of == "weights" else [base, *experts]
+
+    def value(name: str) -> Tensor:
+        one, other = shares(products(name, models, _pair), t)
+
+        def merge(parts: Sequence[Tensor]) -> Tensor:
+            a, b = _pair(parts)
+            found = one * a + other * b
+            return found if of == "weights" else found.add_(parts[0])
+
+        return by_blocks(name, models, merge)
+
+    return assemble(base, value)
 
 
-def interpolate(a: Tensor, b: Tensor, t: float) -> Tensor:
-    """Return the point at t on the way from one tensor to another of its shape."""
-    cosine = float((_normalised(a) * _normalised(b)).sum().clamp(-1, 1))
+def _pair(parts: Sequence[Tensor]) -> Tensor:
+    """Return the two vectors of a block, given it of both experts, or of the base and both."""
+    return torch.stack(list(parts)) if len(parts) == 2 else updates(parts)
+
+
+def shares(gram: Tensor, t: float) -> tuple[float, float]:
+    """Return what the point at t has of each of two vectors, given their inner products, (2, 2) float64."""
+    norms = gram.diagonal().sqrt()
+    norms = torch.where(norms > 1e-8, norms, 1.0)
+    cosine = (gram[0, 1] / norms.prod()).clamp(-1, 1)
     if abs(cosine) > NEARLY_PARALLEL:
-        return (1 - t) * a + t * b
-    angle = torch.arccos(torch.tensor(cosine, dtype=torch.float64))
-    return float(((1 - t) * angle).sin() / angle.sin()) * a + float((t * angle).sin() / angle.sin()) * b
-
-
-def _normalised(v: Tensor) -> Tensor:
-    v = v.double()
-    norm = v.norm()
-    return v / norm if norm > 1e-8 else v
+        return 1 - t, t
+    angle = torch.arccos(cosine)
+    return float(((1 - t) * angle).sin() / angle.sin()), float((t * angle).sin() / angle.sin())

@@ -8,25 +8,30 @@ The paper chooses `scale` on validation data (method `tuned`); 0.3 is what later
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor
 
 from bench_merging.access import Access
-from bench_merging.state import StateDict, add
+from bench_merging.state import StateDict, assemble, by_blocks
 
 
 def task_arithmetic(
     *, base: StateDict, experts: Sequence[StateDict], access: Access, scale: float = 0.3
 ) -> dict[str, Tensor]:
     """Return the base with the scaled sum of the task vectors added."""
-    return add(base, lambda name: summed(name, base, experts).mul_(scale))
+    return assemble(
+        base,
+        lambda name: by_blocks(name, [base, *experts], lambda parts: _sum(parts).mul_(scale).add_(parts[0])),
+    )
 
 
 def summed(name: str, base: StateDict, experts: Sequence[StateDict]) -> Tensor:
-    """Return sum_i tau_i of one tensor, float32; holds one expert's tensor at a time."""
-    origin = base[name].float()
-    total = experts[0][name].float() - origin
-    update = torch.empty_like(total)  # one for all: memory that is new to the process costs more than the sum
-    for expert in experts[1:]:
-        total += torch.sub(expert[name].float(), origin, out=update)
+    """Return sum_i tau_i of one tensor, float32."""
+    return by_blocks(name, [base, *experts], _sum)
+
+
+def _sum(parts: Sequence[Tensor]) -> Tensor:
+    origin, first, *others = parts
+    total = first - origin
+    for other in others:
+        total += other - origin
     return total

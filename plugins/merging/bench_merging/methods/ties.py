@@ -19,7 +19,16 @@ import torch
 from torch import Tensor
 
 from bench_merging.access import Access
-from bench_merging.state import StateDict, add, floating, task_vectors
+from bench_merging.state import (
+    StateDict,
+    assemble,
+    blocks,
+    by_blocks,
+    flat_magnitudes,
+    floating,
+    task_vectors,
+    updates,
+)
 
 Rule = Literal["mean", "sum", "max"]
 
@@ -42,7 +51,11 @@ def ties(
         raise ValueError(f"keep must be in (0, 1], got {keep}")
     thresholds = trim_thresholds(base, experts, keep)
     sign = majority(base, experts, thresholds)
-    return add(base, lambda name: scale * disjoint_merge(trimmed(name, base, experts, thresholds), sign, rule))
+
+    def merge(parts: Sequence[Tensor]) -> Tensor:
+        return parts[0] + scale * disjoint_merge(trim(updates(parts), thresholds), sign, rule)
+
+    return assemble(base, lambda name: by_blocks(name, [base, *experts], merge))
 
 
 def trim_thresholds(base: StateDict, experts: Sequence[StateDict], keep: float) -> list[float]:
@@ -59,23 +72,27 @@ def changed(base: StateDict, experts: Sequence[StateDict]) -> list[str]:
 
 
 def _threshold(names: Sequence[str], base: StateDict, expert: StateDict, keep: float) -> float:
-    magnitudes = torch.cat([(expert[name].float() - base[name].float()).abs_().flatten() for name in names])
-    place = max(1, len(magnitudes) - int(keep * len(magnitudes)))  # counted from 1
-    every = magnitudes.numpy()
+    every = flat_magnitudes(base, expert, names).numpy()
+    place = max(1, len(every) - int(keep * len(every)))  # counted from 1
     every.partition(place - 1)
     return float(every[place - 1])
 
 
 def trimmed(name: str, base: StateDict, experts: Sequence[StateDict], thresholds: Sequence[float]) -> Tensor:
     """Return the trimmed task vectors of one tensor, (K, *shape)."""
-    tau = task_vectors(name, base, experts)
+    return trim(task_vectors(name, base, experts), thresholds)
+
+
+def trim(tau: Tensor, thresholds: Sequence[float]) -> Tensor:
+    """Return task vectors (K, *shape) with 0 for what does not reach its expert's threshold. Changes tau."""
     limits = torch.tensor(thresholds).view(-1, *[1] * (tau.dim() - 1))
     return tau.masked_fill_(tau.abs() < limits, 0)
 
 
 def majority(base: StateDict, experts: Sequence[StateDict], thresholds: Sequence[float]) -> float:
     """Return the sign that most entries elect, as the sign of the sum of all elected signs."""
-    elected = (trimmed(name, base, experts, thresholds).sum(0).sign().double().sum() for name in floating(base))
+    every = (parts for name in floating(base) for parts in blocks(name, [base, *experts]))
+    elected = (trim(updates(parts), thresholds).sum(0).sign_().sum(dtype=torch.float64) for parts in every)
     return float(torch.stack(list(elected)).sum().sign())
 
 

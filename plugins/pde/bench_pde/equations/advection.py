@@ -5,8 +5,13 @@ Published: β in {.1, .2, .4, 1, 2, 4, 7}, 1024 cells, 200 frames of 0.01 after 
 """
 
 import numpy as np
+import torch
+from torch import Tensor
 
+from bench_pde.equations import regridding
+from bench_pde.equations.regridding import Solver
 from bench_pde.equations.sampling import SineSum, cells, made_splits
+from bench_pde.equations.stepping import wavenumbers
 
 
 def solve(u0: SineSum, speed: float, x: np.ndarray, times: np.ndarray) -> np.ndarray:
@@ -32,3 +37,19 @@ def advection(
         return {"fields": np.stack([solve(SineSum.draw(rng), speed, x, times) for rng in generators])[..., None]}
 
     return made_splits({"train": train, "val": val, "test": test}, make, seed, at_once=256)
+
+
+def classical(*, speed: float, points: int, frames: int, interval: float, **_: object) -> list[Solver]:
+    """Return solvers that shift the waves that so many points resolve: see `bench_pde.equal_error`."""
+
+    def on(n: int) -> Solver:
+        def solver(given: Tensor) -> Tensor:
+            u = regridding.periodic(given[:, -1, :, 0].double(), n)
+            times = interval * torch.arange(1, frames + 1, dtype=u.dtype, device=u.device)
+            shift = torch.exp(-1j * speed * times[:, None] * wavenumbers(n, 1.0).to(u.device))
+            shifted = torch.fft.irfft(shift * torch.fft.rfft(u)[:, None], n)
+            return regridding.periodic(shifted, points).unsqueeze(-1)
+
+        return solver
+
+    return [on(n) for n in regridding.sizes(points, points)]

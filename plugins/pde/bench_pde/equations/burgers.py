@@ -17,8 +17,12 @@ import torch
 from torch import Tensor
 
 from bench_pde import limits
+from bench_pde.equations import regridding
+from bench_pde.equations.regridding import Solver
 from bench_pde.equations.sampling import SineSum, cells, every, made_splits
 from bench_pde.equations.stepping import IntegratingFactorRK4, device, march, wavenumbers
+
+STEP_OF_MAP = 2e-3
 
 
 def solve_spectral(u0: Tensor, diffusivity: float, interval: float, frames: int, max_step: float) -> Tensor:
@@ -75,6 +79,12 @@ def _weno5(u: Tensor) -> Tensor:
     return sum(w * q for w, q in zip(weights, candidates, strict=True)) / sum(weights)
 
 
+def _solve(u0: Tensor, diffusivity: float, interval: float, frames: int, *, shocks: bool) -> Tensor:
+    if shocks:  # which span less than a few cells
+        return solve_shocks(u0, diffusivity, interval, frames)
+    return solve_spectral(u0, diffusivity, interval, frames, max_step=0.5 / u0.shape[-1])
+
+
 def burgers(
     *,
     viscosity: float = 0.03,
@@ -97,13 +107,27 @@ def burgers(
 
     def make(generators: list[np.random.Generator]) -> dict[str, np.ndarray]:
         u0 = torch.from_numpy(np.stack([SineSum.draw(rng)(x) for rng in generators])).to(device())
-        if diffusivity * solved_on >= 1:  # a shock spans a few cells
-            u = solve_spectral(u0, diffusivity, interval, frames, max_step=0.5 / solved_on)
-        else:
-            u = solve_shocks(u0, diffusivity, interval, frames)
+        u = _solve(u0, diffusivity, interval, frames, shocks=diffusivity * solved_on < 1)
         return {"fields": every(u.cpu().numpy(), solved_on // points, (2,))[..., None]}
 
     return made_splits({"train": train, "val": val, "test": test}, make, seed, at_once=128)
+
+
+def classical(
+    *, viscosity: float, points: int, solved_on: int, frames: int, interval: float, **_: object
+) -> list[Solver]:
+    """Return solvers on so many points, by the scheme that made the data: see `bench_pde.equal_error`."""
+    diffusivity = viscosity / np.pi
+
+    def on(n: int) -> Solver:
+        def solver(given: Tensor) -> Tensor:
+            u0 = regridding.periodic(given[:, -1, :, 0].double(), n)
+            u = _solve(u0, diffusivity, interval, frames, shocks=diffusivity * solved_on < 1)
+            return regridding.periodic(u[:, 1:], points).unsqueeze(-1)
+
+        return solver
+
+    return [on(n) for n in regridding.sizes(points, solved_on)]
 
 
 def burgers_map(
@@ -125,11 +149,25 @@ def burgers_map(
 
     def make(generators: list[np.random.Generator]) -> dict[str, np.ndarray]:
         u0 = torch.from_numpy(np.stack([gaussian_field(solved_on, rng) for rng in generators])).to(device())
-        u = solve_spectral(u0, viscosity, 1.0, 1, max_step=2e-3).cpu().numpy()
+        u = solve_spectral(u0, viscosity, 1.0, 1, max_step=STEP_OF_MAP).cpu().numpy()
         coarse = every(u, solved_on // points, (2,))[..., None]
         return {"inputs": coarse[:, 0], "targets": coarse[:, 1]}
 
     return made_splits({"train": train, "val": val, "test": test}, make, seed, at_once=128)
+
+
+def classical_map(*, viscosity: float, points: int, solved_on: int, **_: object) -> list[Solver]:
+    """Return solvers on so many points, with steps in proportion to the spacing: see `bench_pde.equal_error`."""
+
+    def on(n: int) -> Solver:
+        def solver(given: Tensor) -> Tensor:
+            u0 = regridding.periodic(given[..., 0].double(), n)
+            u = solve_spectral(u0, viscosity, 1.0, 1, max_step=STEP_OF_MAP * solved_on / n)
+            return regridding.periodic(u[:, 1:], points).unsqueeze(-1)
+
+        return solver
+
+    return [on(n) for n in regridding.sizes(points, solved_on)]
 
 
 def gaussian_field(n: int, rng: np.random.Generator, modes: int = 256) -> np.ndarray:

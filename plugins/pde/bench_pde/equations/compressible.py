@@ -22,6 +22,8 @@ import torch
 from torch import Tensor
 
 from bench_pde import limits
+from bench_pde.equations import regridding
+from bench_pde.equations.regridding import Solver
 from bench_pde.equations.sampling import cells, made_splits
 from bench_pde.equations.stepping import device
 
@@ -219,3 +221,21 @@ def compressible_flow(
         return {"fields": fields.movedim(2, -1).cpu().numpy()}
 
     return made_splits({"train": train, "val": val, "test": test}, make, seed, at_once=20)
+
+
+def classical(
+    *, shear: float, bulk: float, points: int, solved_on: int, cfl: float, frames: int, interval: float, **_: object
+) -> list[Solver]:
+    """Return solvers on so many cells an axis: see `bench_pde.equal_error`."""
+
+    def on(n: int) -> Solver:
+        def solver(given: Tensor) -> Tensor:
+            first = conserved(given[:, -1].double().movedim(-1, 1))
+            w = primitive(regridding.periodic(first, n, 2))
+            later = solve(w, interval, frames, shear=shear, bulk=bulk, cfl=cfl)[:, 1:].flatten(0, 1)
+            found = primitive(regridding.periodic(conserved(later), points, 2))
+            return found.unflatten(0, (len(given), frames)).movedim(2, -1)
+
+        return solver
+
+    return [on(n) for n in regridding.sizes(points, solved_on)]

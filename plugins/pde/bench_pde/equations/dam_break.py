@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 
 from bench_pde import limits
+from bench_pde.equations import regridding
+from bench_pde.equations.regridding import Solver
 from bench_pde.equations.sampling import cells, every, made_splits
 from bench_pde.equations.stepping import device
 
@@ -108,3 +110,18 @@ def dam_break(
         return {"fields": every(h, solved_on // points, (2, 3))[..., None]}
 
     return made_splits({"train": train, "val": val, "test": test}, make, seed, at_once=20)
+
+
+def classical(*, points: int, solved_on: int, frames: int, interval: float, **_: object) -> list[Solver]:
+    """Return solvers on so many cells an axis, which begin at rest with the first frame: `bench_pde.equal_error`."""
+
+    def on(n: int) -> Solver:
+        def solver(given: Tensor) -> Tensor:
+            first, passed = given[:, 0, ..., 0].double(), given.shape[1] - 1
+            h = regridding.cells(first, n, 2).unsqueeze(1)
+            later = solve(torch.cat([h, torch.zeros_like(h), torch.zeros_like(h)], 1), interval, passed + frames)
+            return regridding.cells(later[:, passed + 1 :, 0], points, 2).unsqueeze(-1)
+
+        return solver
+
+    return [on(n) for n in regridding.sizes(points, solved_on)]

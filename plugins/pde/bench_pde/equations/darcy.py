@@ -8,12 +8,18 @@ Five-point finite differences on the nodes, boundary included; the conductivity 
 two nodes, as in the published code; sparse LU.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 import scipy.fft
 import scipy.sparse
 import scipy.sparse.linalg
+import torch
+from torch import Tensor
 
 from bench_pde import limits
+from bench_pde.equations import regridding
+from bench_pde.equations.regridding import Solver
 from bench_pde.equations.sampling import every, made_splits, on_all_cores
 
 
@@ -87,3 +93,26 @@ def darcy(
         return {"inputs": every(a, step, (1, 2)), "targets": every(u, step, (1, 2))}
 
     return made_splits({"train": train, "val": val, "test": test}, make, seed, at_once=64)
+
+
+def classical(*, points: int, solved_on: int, **_: object) -> list[Solver]:
+    """Return solvers on so many nodes an axis, each with the conductivity of the nearest given one: see
+    `bench_pde.equal_error`.
+    """
+    return classical_on_nodes(points, solved_on, regridding.nearest_nodes, solve)
+
+
+def classical_on_nodes(
+    points: int, solved_on: int, regrid: Callable[[Tensor, int], Tensor], solve: Callable[[np.ndarray], np.ndarray]
+) -> list[Solver]:
+    """Return solvers that `regrid` the input to so many nodes an axis, and `solve` it sample by sample."""
+
+    def on(n: int) -> Solver:
+        def solver(given: Tensor) -> Tensor:
+            a = regrid(given[..., 0].double().cpu(), n).numpy()
+            u = torch.from_numpy(np.stack([solve(one) for one in a]))
+            return regridding.nodes(u, points)[:, None, ..., None].to(given.device)
+
+        return solver
+
+    return [on(intervals + 1) for intervals in regridding.sizes(points - 1, solved_on - 1)]

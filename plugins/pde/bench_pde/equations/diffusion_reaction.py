@@ -12,19 +12,24 @@ import os
 
 import numpy as np
 import scipy.fft
+import torch
+from torch import Tensor
 
 from bench_pde import limits
+from bench_pde.equations import regridding
+from bench_pde.equations.regridding import Solver
 from bench_pde.equations.sampling import made_splits
 
 DIFFUSION = (1e-3, 5e-3)
 K = 5e-3
+STEP = 0.02
 
 
 def solve(
     fields: np.ndarray,
     interval: float,
     frames: int,
-    max_step: float = 0.02,
+    max_step: float = STEP,
     diffusion: tuple[float, float] = DIFFUSION,
     k: float = K,
 ) -> np.ndarray:
@@ -83,3 +88,27 @@ def diffusion_reaction(
             return {"fields": solve(fields, interval, frames)}
 
     return made_splits({"train": train, "val": val, "test": test}, make, seed, at_once=50)
+
+
+def classical(*, points: int, frames: int, interval: float, **_: object) -> list[Solver]:
+    """Return solvers on so many cells an axis, with steps in proportion to their size: see `bench_pde.equal_error`."""
+
+    def on(n: int) -> Solver:
+        def solver(given: Tensor) -> Tensor:
+            fields = _on_cells(given[:, -1].double().cpu().numpy(), n)
+            found = solve(fields, interval, frames, STEP * points / n)[:, 1:]
+            return torch.from_numpy(_on_cells(found, points)).to(given.device)
+
+        return solver
+
+    return [on(n) for n in regridding.sizes(points, points)]
+
+
+def _on_cells(fields: np.ndarray, n: int) -> np.ndarray:
+    """Return fields (…, x, y, 2) on n cells an axis, by their cosines."""
+    if (old := fields.shape[-2]) == n:
+        return fields
+    kept = min(old, n)
+    spectrum = np.zeros((*fields.shape[:-3], n, n, 2))
+    spectrum[..., :kept, :kept, :] = scipy.fft.dctn(fields, axes=(-3, -2), norm="forward")[..., :kept, :kept, :]
+    return scipy.fft.idctn(spectrum, axes=(-3, -2), norm="forward")

@@ -11,10 +11,15 @@ a cell.
 
 import numpy as np
 import scipy.integrate
+import torch
+from torch import Tensor
 
+from bench_pde.equations import regridding
+from bench_pde.equations.regridding import Solver
 from bench_pde.equations.sampling import made_splits, on_all_cores
 
 D, POROSITY, DENSITY, FREUNDLICH, EXPONENT = 5e-4, 0.29, 2880.0, 3.5e-4, 0.874
+TOLERANCE = 1e-8
 
 
 def retardation(u: np.ndarray) -> np.ndarray:
@@ -23,7 +28,7 @@ def retardation(u: np.ndarray) -> np.ndarray:
     return 1 + held * (np.maximum(u, 0) + 1e-6) ** (EXPONENT - 1)
 
 
-def solve(u0: np.ndarray, times: np.ndarray, tolerance: float = 1e-8) -> np.ndarray:
+def solve(u0: np.ndarray, times: np.ndarray, tolerance: float = TOLERANCE) -> np.ndarray:
     """Return u, (times, x), from u0, (x,), on cells of [0, 1].
 
     Raises:
@@ -61,3 +66,22 @@ def diffusion_sorption(
         return {"fields": np.stack(on_all_cores(solve, u0, times=times))[..., None]}
 
     return made_splits({"train": train, "val": val, "test": test}, make, seed, at_once=256)
+
+
+def classical(*, points: int, frames: int, interval: float, **_: object) -> list[Solver]:
+    """Return solvers on so many cells, the tolerance a factor of ten finer for each halving of their size: see
+    `bench_pde.equal_error`.
+    """
+    times = interval * np.arange(frames + 1)
+
+    def on(n: int) -> Solver:
+        tolerance = min(1e-3, TOLERANCE * (points / n) ** np.log2(10))
+
+        def solver(given: Tensor) -> Tensor:
+            u0 = regridding.cells(given[:, -1, :, 0].double(), n, 1).cpu().numpy()
+            u = torch.from_numpy(np.stack([solve(one, times, tolerance)[1:] for one in u0])).to(given.device)
+            return regridding.cells(u, points, 1).unsqueeze(-1)
+
+        return solver
+
+    return [on(n) for n in regridding.sizes(points, points)]

@@ -14,7 +14,9 @@ import scipy.sparse
 import scipy.sparse.linalg
 
 from bench_pde import limits
-from bench_pde.equations.darcy import gaussian_field
+from bench_pde.equations import regridding
+from bench_pde.equations.darcy import classical_on_nodes, gaussian_field
+from bench_pde.equations.regridding import Solver
 from bench_pde.equations.sampling import every, made_splits, on_all_cores
 
 SPEED = 20.0
@@ -79,3 +81,12 @@ def helmholtz(
         return {"inputs": every(c, step, (1, 2)), "targets": every(u, step, (1, 2))}
 
     return made_splits({"train": train, "val": val, "test": test}, make, seed, at_once=64)
+
+
+def classical(*, frequency: float, points: int, solved_on: int, **_: object) -> list[Solver]:
+    """Return solvers on so many nodes an axis, c cubic between those given: see `bench_pde.equal_error`."""
+
+    def solved(c: np.ndarray) -> np.ndarray:
+        return solve(frequency / c, push(len(c)))
+
+    return classical_on_nodes(points, solved_on, regridding.nodes, solved)

@@ -13,11 +13,15 @@ import torch
 from torch import Tensor
 
 from bench_pde import limits
+from bench_pde.equations import regridding
+from bench_pde.equations.regridding import Solver
 from bench_pde.equations.sampling import made_splits
 from bench_pde.equations.stepping import ETDRK4, device, march, wavenumbers
 
+STEP = 0.05
 
-def solve(u0: Tensor, length: float, interval: float, frames: int, max_step: float = 0.05) -> Tensor:
+
+def solve(u0: Tensor, length: float, interval: float, frames: int, max_step: float = STEP) -> Tensor:
     """Return u, (n, frames + 1, x), from u0, (n, x), in float64."""
     n, steps = u0.shape[-1], max(1, math.ceil(interval / max_step))
     k = wavenumbers(n, length).to(u0.device)
@@ -64,3 +68,17 @@ def kuramoto_sivashinsky(
         return {"fields": solve(warm, length, interval, frames).cpu().numpy()[..., None]}
 
     return made_splits({"train": train, "val": val, "test": test}, make, seed, at_once=512)
+
+
+def classical(*, length: float, points: int, frames: int, interval: float, **_: object) -> list[Solver]:
+    """Return solvers on so many points, with steps in proportion to the spacing: see `bench_pde.equal_error`."""
+
+    def on(n: int) -> Solver:
+        def solver(given: Tensor) -> Tensor:
+            u0 = regridding.periodic(given[:, -1, :, 0].double(), n)
+            u = solve(u0, length, interval, frames, STEP * points / n)
+            return regridding.periodic(u[:, 1:], points).unsqueeze(-1)
+
+        return solver
+
+    return [on(n) for n in regridding.sizes(points, points)]

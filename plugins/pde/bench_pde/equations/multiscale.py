@@ -12,9 +12,12 @@ parameters, by default those of `bench_pde.equations.darcy`.
 """
 
 import numpy as np
+from torch import Tensor
 
 from bench_pde import limits
-from bench_pde.equations.darcy import gaussian_field, solve
+from bench_pde.equations import regridding
+from bench_pde.equations.darcy import classical_on_nodes, gaussian_field, solve
+from bench_pde.equations.regridding import Solver
 from bench_pde.equations.sampling import every, made_splits, on_all_cores
 
 
@@ -90,3 +93,12 @@ def _made(sample, sizes: dict[str, int], seed: int, points: int, *, nodes: int, 
         return {"inputs": every(a, step, (1, 2)), "targets": every(u, step, (1, 2))}
 
     return made_splits(sizes, make, seed, at_once=64)
+
+
+def classical_multiscale(*, points: int, solved_on: int, **_: object) -> list[Solver]:
+    """Return solvers on so many nodes an axis, log a cubic between those given: see `bench_pde.equal_error`."""
+
+    def regrid(a: Tensor, n: int) -> Tensor:
+        return regridding.nodes(a.log(), n).exp()
+
+    return classical_on_nodes(points, solved_on, regrid, solve)

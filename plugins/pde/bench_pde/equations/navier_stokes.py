@@ -17,8 +17,12 @@ import torch
 from torch import Tensor
 
 from bench_pde import limits
+from bench_pde.equations import regridding
+from bench_pde.equations.regridding import Solver
 from bench_pde.equations.sampling import made_splits
 from bench_pde.equations.stepping import IntegratingFactorRK4, device, march, wavenumbers
+
+STABLE = 2.56  # step over spacing at which RK4 is stable with a velocity of up to a half
 
 
 def forcing(n: int) -> Tensor:
@@ -97,7 +101,7 @@ def navier_stokes(
     """
     limits.navier_stokes(viscosity=viscosity, points=points, solved_on=solved_on, warm_up=warm_up)
     limits.positive(max_step=max_step)
-    max_step = min(max_step, 2.56 / solved_on)  # with a velocity of up to a half, RK4 is stable
+    max_step = min(max_step, STABLE / solved_on)
     force = forcing(solved_on)
 
     def make(generators: list[np.random.Generator]) -> dict[str, np.ndarray]:
@@ -108,3 +112,22 @@ def navier_stokes(
         return {"fields": truncate(fields, points).cpu().numpy()[..., None]}
 
     return made_splits({"train": train, "val": val, "test": test}, make, seed, at_once=20)
+
+
+def classical(
+    *, viscosity: float, points: int, solved_on: int, frames: int, interval: float, max_step: float = 0.04, **_: object
+) -> list[Solver]:
+    """Return solvers on so many points an axis, with the longest stable step: see `bench_pde.equal_error`."""
+
+    def on(n: int) -> Solver:
+        step = STABLE / n if n < solved_on else min(max_step, STABLE / n)
+
+        def solver(given: Tensor) -> Tensor:
+            w = regridding.periodic(given[:, -1, ..., 0].double(), n, 2)
+            return regridding.periodic(
+                solve(w, viscosity, forcing(n), interval, frames, step)[:, 1:], points, 2
+            ).unsqueeze(-1)
+
+        return solver
+
+    return [on(n) for n in regridding.sizes(points, solved_on)]

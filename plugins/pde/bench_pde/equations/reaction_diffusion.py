@@ -13,8 +13,12 @@ import torch
 from torch import Tensor
 
 from bench_pde import limits
+from bench_pde.equations import regridding
+from bench_pde.equations.regridding import Solver
 from bench_pde.equations.sampling import SineSum, cells, made_splits
 from bench_pde.equations.stepping import device, march, wavenumbers
+
+STEP = 1e-3
 
 
 def solve(u0: Tensor, diffusivity: float, growth: float, interval: float, frames: int, max_step: float) -> Tensor:
@@ -57,7 +61,23 @@ def reaction_diffusion(
         u0 = np.stack([SineSum.draw(rng)(x) for rng in generators])
         low, high = u0.min(1, keepdims=True), u0.max(1, keepdims=True)
         u0 = (u0 - low) / np.maximum(high - low, 1e-12)
-        u = solve(torch.from_numpy(u0).to(device()), diffusivity, growth, interval, frames, max_step=1e-3)
+        u = solve(torch.from_numpy(u0).to(device()), diffusivity, growth, interval, frames, STEP)
         return {"fields": u.cpu().numpy()[..., None]}
 
     return made_splits({"train": train, "val": val, "test": test}, make, seed, at_once=256)
+
+
+def classical(
+    *, diffusivity: float, growth: float, points: int, frames: int, interval: float, **_: object
+) -> list[Solver]:
+    """Return solvers on so many points, with steps in proportion to the spacing: see `bench_pde.equal_error`."""
+
+    def on(n: int) -> Solver:
+        def solver(given: Tensor) -> Tensor:
+            u0 = regridding.periodic(given[:, -1, :, 0].double(), n)
+            u = solve(u0, diffusivity, growth, interval, frames, STEP * points / n)
+            return regridding.periodic(u[:, 1:], points).unsqueeze(-1)
+
+        return solver
+
+    return [on(n) for n in regridding.sizes(points, points)]

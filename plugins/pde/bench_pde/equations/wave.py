@@ -5,8 +5,11 @@ u = Σ a_ij cos(cπt √(i² + j²)) sin(iπx) sin(jπy). There is no published 
 """
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from bench_pde import limits
+from bench_pde.equations.regridding import Solver
 from bench_pde.equations.sampling import made_splits
 
 
@@ -48,3 +51,25 @@ def wave(
         return {"fields": solve(a, speed, points, times)}
 
     return made_splits({"train": train, "val": val, "test": test}, make, seed, at_once=64)
+
+
+def classical(*, speed: float, points: int, modes: int, frames: int, interval: float, **_: object) -> list[Solver]:
+    """Return sums of so many sines an axis, from the last given u and u_t: see `bench_pde.equal_error`."""
+
+    def up_to(m: int) -> Solver:
+        def solver(given: Tensor) -> Tensor:
+            u = given[:, -1].double().movedim(-1, 1)
+            i = torch.arange(1, m + 1, dtype=u.dtype, device=u.device)
+            x = torch.linspace(0, torch.pi, points, dtype=u.dtype, device=u.device)
+            sines = torch.sin(x[:, None] * i)
+            a, b = ((2 / (points - 1)) ** 2 * sines.T @ u @ sines).unsqueeze(2).unbind(1)  # of u and of u_t
+            omega = speed * torch.pi * (i[:, None] ** 2 + i**2).sqrt()
+            phase = omega * interval * torch.arange(1, frames + 1, dtype=u.dtype, device=u.device)[:, None, None]
+            cos, sin = torch.cos(phase), torch.sin(phase)
+            parts = [a * cos + b / omega * sin, b * cos - a * omega * sin]
+            return torch.stack([sines @ part @ sines.T for part in parts], -1)
+
+        return solver
+
+    most = min(modes, points - 2)
+    return [up_to(m) for m in sorted({most, *(2**k for k in range(most.bit_length()) if 2**k < most)})]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -10,6 +10,7 @@ from torch import Tensor
 
 from bench_pde.baselines import RidgeRegression
 from bench_pde.metrics import relative_l2_loss
+from bench_pde.tasks.beside import beside
 from bench_pde.tasks.kept import pictures
 from bench_pde.tasks.normalised import Scale, Stepper
 from harness import Build, Context, Outputs
@@ -47,7 +48,8 @@ class Evolution:
 
     Trained on stretches of `unrolled` frames, scored on a rollout to the end, in which the method is applied to its own
     predictions. The loss is the relative L2 error; the method sees standardised frames and, where `change`, predicts
-    the standardised change from one to the next.
+    the standardised change from one to the next. `classical` names the solver that it is timed beside: see
+    `bench_pde.equal_error`.
     """
 
     given: int = 1
@@ -60,6 +62,7 @@ class Evolution:
     warmup: float = 0.1
 
     dataset = ""
+    classical = ""
     boundary = "periodic"
 
     def run(self, build: Build, context: Context) -> Iterator[Outputs]:
@@ -87,7 +90,9 @@ class Evolution:
                 prediction, target = outputs.values["prediction"], outputs.values["target"]
                 context.keep("fields", **pictures(prediction, target, examples["test"].inputs[0][0, -1]))
                 yield from _by_frame(prediction, target)
-        yield Outputs(split="test", step=0, **_baselines(train, examples["test"], given))
+        baselines = {"persistence": _persistence(later), "linear": _linear(train, given, later, context.device)}
+        params = {**self._data(), "frames": later}
+        yield from beside(model, baselines, self.classical, params, examples["test"], context)
 
     def _data(self) -> dict[str, int | float]:
         """Return the parameters of the data set: the fields of a subclass, which are not those of this class."""
@@ -101,17 +106,24 @@ def _by_frame(prediction: Tensor, target: Tensor) -> Iterator[Outputs]:
         yield Outputs(split="rollout", step=frame + 1, prediction=prediction[:, one], target=target[:, one])
 
 
-def _baselines(train: Tensor, test: Examples, given: int) -> dict[str, Tensor]:
-    """Return the rollouts of persistence and of a ridge regression from the given frames to the next."""
-    window, frames = test.inputs[0].double(), test.targets.shape[1]
-    persistence = window[:, -1:].expand(-1, frames, *[-1] * (window.ndim - 2))
+def _persistence(frames: int) -> Callable[[Tensor], Tensor]:
+    """Return the rollout in which the last of the given frames stays."""
+    return lambda window: window[:, -1:].repeat(1, frames, *[1] * (window.ndim - 2))
+
+
+def _linear(train: Tensor, given: int, frames: int, device: str) -> Callable[[Tensor], Tensor]:
+    """Return the rollout of a ridge regression from `given` frames to the next."""
     starts = range(train.shape[1] - given)
     step = RidgeRegression(
         torch.cat([train[:, start : start + given] for start in starts]),
         torch.cat([train[:, start + given] for start in starts]),
-    )
-    predicted = []
-    for _ in range(frames):
-        predicted.append(step(window))
-        window = torch.cat([window[:, 1:], predicted[-1].unsqueeze(1)], 1)
-    return {"target": test.targets, "persistence": persistence, "linear": torch.stack(predicted, 1)}
+    ).to(device)
+
+    def rollout(window: Tensor) -> Tensor:
+        predicted = []
+        for _ in range(frames):
+            predicted.append(step(window))
+            window = torch.cat([window[:, 1:], predicted[-1].unsqueeze(1)], 1)
+        return torch.stack(predicted, 1)
+
+    return rollout

@@ -22,6 +22,7 @@ class Advection(Evolution):
     test: int = 40
 
     dataset = "advection"
+    classical = "advection:classical"
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class Burgers(Evolution):
     test: int = 40
 
     dataset = "burgers"
+    classical = "burgers:classical"
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ class ReactionDiffusion(Evolution):
     test: int = 40
 
     dataset = "reaction-diffusion"
+    classical = "reaction_diffusion:classical"
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,7 @@ class KuramotoSivashinsky(Evolution):
     test: int = 40
 
     dataset = "kuramoto-sivashinsky"
+    classical = "kuramoto_sivashinsky:classical"
 
 
 @dataclass(frozen=True)
@@ -87,6 +91,7 @@ class NavierStokes(Evolution):
     test: int = 20
 
     dataset = "navier-stokes"
+    classical = "navier_stokes:classical"
 
 
 @dataclass(frozen=True)
@@ -103,6 +108,7 @@ class Wave(Evolution):
     test: int = 40
 
     dataset = "wave"
+    classical = "wave:classical"
     boundary = "dirichlet"
 
 
@@ -118,6 +124,7 @@ class DiffusionSorption(Evolution):
     test: int = 40
 
     dataset = "diffusion-sorption"
+    classical = "diffusion_sorption:classical"
     boundary = "open"
 
 
@@ -134,6 +141,7 @@ class DiffusionReaction(Evolution):
     test: int = 20
 
     dataset = "diffusion-reaction"
+    classical = "diffusion_reaction:classical"
     boundary = "open"
 
 
@@ -151,6 +159,7 @@ class DamBreak(Evolution):
     test: int = 20
 
     dataset = "dam-break"
+    classical = "dam_break:classical"
     boundary = "open"
 
 
@@ -171,6 +180,7 @@ class CompressibleFlow(Evolution):
     test: int = 20
 
     dataset = "compressible-flow"
+    classical = "compressible:classical"
 
 
 @dataclass(frozen=True)
@@ -185,6 +195,7 @@ class BurgersMap(Steady):
     test: int = 100
 
     dataset = "burgers-map"
+    classical = "burgers:classical_map"
     boundary = "periodic"
 
 
@@ -201,6 +212,7 @@ class Darcy(Steady):
     test: int = 50
 
     dataset = "darcy"
+    classical = "darcy:classical"
     boundary = "dirichlet"
 
 
@@ -217,6 +229,7 @@ class DarcyRough(Steady):
     test: int = 20
 
     dataset = "darcy-rough"
+    classical = "darcy:classical"
     boundary = "dirichlet"
 
 
@@ -232,6 +245,7 @@ class DarcyMultiscale(Steady):
     test: int = 20
 
     dataset = "darcy-multiscale"
+    classical = "multiscale:classical_multiscale"
     boundary = "dirichlet"
 
 
@@ -247,4 +261,5 @@ class Helmholtz(Steady):
     test: int = 40
 
     dataset = "helmholtz"
+    classical = "helmholtz:classical"
     boundary = "open"

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from bench_pde.baselines import RidgeRegression
 from bench_pde.metrics import relative_l2_loss
+from bench_pde.tasks.beside import beside
 from bench_pde.tasks.kept import pictures
 from bench_pde.tasks.normalised import Normalised, Scale
 from harness import Build, Context, Outputs
@@ -20,7 +21,8 @@ class Steady:
     """Learn the map from `inputs` to `targets` of a data set; a subclass says of which, and fills in its parameters.
 
     The loss is the relative L2 error of the fields as they are, as in Li et al. 2021 (arXiv:2010.08895); inputs and
-    outputs are standardised by channel for the method.
+    outputs are standardised by channel for the method. `classical` names the solver that it is timed beside: see
+    `bench_pde.equal_error`.
     """
 
     steps: int = 1000
@@ -30,6 +32,7 @@ class Steady:
     warmup: float = 0.1
 
     dataset = ""
+    classical = ""
     boundary = ""
 
     def run(self, build: Build, context: Context) -> Iterator[Outputs]:
@@ -54,13 +57,12 @@ class Steady:
             if outputs.split == "test":
                 kept = pictures(outputs.values["prediction"], outputs.values["target"], test.inputs[0][0])
                 context.keep("fields", **kept)
-        yield Outputs(
-            split="test",
-            step=0,
-            target=test.targets,
-            persistence=targets.mean(0, keepdim=True).expand_as(test.targets),
-            linear=RidgeRegression(inputs, targets)(test.inputs[0]),
-        )
+        mean = targets.mean(0, keepdim=True).to(context.device)
+        baselines = {
+            "persistence": lambda given: mean.repeat(len(given), *[1] * (mean.ndim - 1)),
+            "linear": RidgeRegression(inputs, targets).to(context.device),
+        }
+        yield from beside(model, baselines, self.classical, self._data(), test, context)
 
     def _model(self, operator: nn.Module, inputs: Tensor, targets: Tensor) -> nn.Module:
         """Return the operator between the scales of the training data, from (n, *grid, channels) to (n, 1, …)."""

@@ -4,8 +4,9 @@
 test 0 of the positive ones) are reviews of an app instead: its results are not quite those of IMDB.
 
 Maas et al., "Learning Word Vectors for Sentiment Analysis" (ACL 2011): 25,000 labelled reviews to train on and 25,000
-to test. As in the S4 code, tokens are characters that occur at least 15 times in training, 4096 of a review; the Arena
-itself has bytes. Both choose checkpoints on the test set; here a tenth of the training reviews is held out instead.
+to test. As in the S4 code, tokens are characters, 4096 of a review, which are told apart where they occur at least 15
+times in what is read of the training reviews; the Arena itself has bytes. Both choose checkpoints on the test set; here
+a tenth of the training reviews is held out instead.
 """
 
 import json
@@ -57,7 +58,7 @@ def _sequences(reviews: dict[str, Reviews], length: int, tokens: str, train: int
         reviews = {split: ([as_bytes(text) for text in texts], y) for split, (texts, y) in reviews.items()}
         texts, characters = reviews["train"][0], "".join(map(chr, range(1, 254)))
     else:
-        characters = vocabulary(texts, LEAST)
+        characters = vocabulary((text[: length - 1] for text in texts), LEAST)
     kept, held = held_out(len(texts), VAL_SHARE, SPLIT_SEED)
     arrays = {"vocabulary": np.array(SPECIALS + len(characters))}
     members = {"train": first(kept, train), "val": first(held, round(VAL_SHARE * train))}

@@ -7,11 +7,14 @@ of an input is (0, x), that of its value (y, 0, ..., 0), and the prediction of y
     w, x       standard normal, (d,)
     noise      standard deviation of the noise; E y^2 = d + noise^2, the error of predicting 0
 
-`bayes` has the best prediction there is, the posterior mean, which is ridge regression on the examples so far with the
-penalty noise^2, and for noise 0 the least squares solution of minimum norm.
+Beside the data are what known estimators predict from the examples so far (`oracles`): `bayes` the posterior mean,
+the best there is; `gradient` one step of gradient descent; `newton` three iterations of Newton's method, what a layer
+of a trained Transformer has been found to add (arXiv:2310.17086); `nearest` the mean of the three nearest.
 """
 
 import numpy as np
+
+from bench_sequence.datasets import oracles
 
 
 def in_context_regression(
@@ -22,7 +25,7 @@ def in_context_regression(
 
     *_inputs: (m, 2 n, d + 1) float32.
     *_targets: y_1 .. y_n, (m, n) float32.
-    test_bayes: the best prediction of each y from what came before it, (m, n) float32.
+    test_bayes, test_gradient, test_newton, test_nearest: predictions of y from what came before it, (m, n) float32.
     """
     arrays = {}
     for stream, (split, m) in enumerate({"train": train, "val": val, "test": test}.items()):
@@ -34,16 +37,11 @@ def in_context_regression(
         inputs[:, ::2, 1:], inputs[:, 1::2, 0] = x, y
         arrays[f"{split}_inputs"], arrays[f"{split}_targets"] = inputs, y.astype(np.float32)
         if split == "test":
-            arrays["test_bayes"] = posterior_mean(x, y, noise).astype(np.float32)
+            guesses = {
+                "bayes": oracles.posterior_mean(x, y, noise),
+                "gradient": oracles.gradient_step(x, y, noise),
+                "newton": oracles.at_every_prefix(lambda x, y: oracles.newton(x, y, 3), x, y),
+                "nearest": oracles.nearest(x, y, 3),
+            }
+            arrays |= {f"test_{name}": guess.astype(np.float32) for name, guess in guesses.items()}
     return arrays
-
-
-def posterior_mean(x: np.ndarray, y: np.ndarray, noise: float) -> np.ndarray:
-    """Return the prediction of y_i from x_i and all (x_j, y_j) with j < i, for each i; x (m, n, d), y (m, n)."""
-    predictions = np.zeros_like(y)
-    for i in range(1, y.shape[1]):
-        seen, values = x[:, :i], y[:, :i, None]
-        kernel = seen @ seen.transpose(0, 2, 1) + noise**2 * np.eye(i)  # (m, i, i): the dual form of ridge regression
-        w = seen.transpose(0, 2, 1) @ (np.linalg.pinv(kernel, rcond=1e-10, hermitian=True) @ values)
-        predictions[:, i] = np.einsum("md,mdo->m", x[:, i], w)
-    return predictions

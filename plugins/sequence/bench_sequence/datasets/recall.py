@@ -32,9 +32,10 @@ def copying(
     *, length: int = 64, tokens: int = 10, vocabulary: int = 10, selective: bool = False,
     train: int = 10_000, val: int = 500, test: int = 1_000, seed: int = 0,
 ) -> dict[str, np.ndarray]:  # fmt: skip
-    """Symbols 1 .. vocabulary - 2 among `length` blanks, then `tokens` markers: sequences of length + 2 tokens.
+    """Symbols 1 .. vocabulary - 2 among `length` blanks, then `tokens` markers: length + 2 * tokens in all.
 
-    The S4 code has length=1024, vocabulary=64 for copying; Mamba length=4096, tokens=16, vocabulary=16, selective.
+    The S4 code has length=100, tokens=10, vocabulary=10, and an experiment with length=0, tokens=1024, vocabulary=64;
+    Mamba has length=4096, tokens=16, vocabulary=16, selective.
 
     Raises ValueError where the vocabulary has no two symbols besides blank and marker.
     """

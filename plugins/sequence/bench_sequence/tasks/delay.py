@@ -1,6 +1,6 @@
 """Delay: reproduce a continuous signal some steps later.
 
-The task on which the initialisation of a state-space layer decides (arXiv:2206.11893 studies its variants): the layer
+The task on which the initialisation of a state-space layer decides (arXiv:2206.12037): the layer
 must hold a window of the signal in its state, and no gradient finds such a state from a random one.
 """
 

@@ -31,7 +31,8 @@ class InContextRegression(Trained):
 
     `mse` is over all positions, `last_mse` at the last, where the most examples have been seen; both are in units of
     the error of predicting 0. The baselines are those of the best prediction there is, `bayes_mse` and
-    `bayes_last_mse`: ridge regression with the right penalty.
+    `bayes_last_mse`, ridge regression with the right penalty; and, at the last position, of one step of gradient
+    descent, of three iterations of Newton's method, and of the three nearest examples.
     """
 
     dimension: int = 5
@@ -53,8 +54,9 @@ class InContextRegression(Trained):
         for split in examples.values():
             split.targets.div_(scale)
         yield from self.fit(model, examples, nn.functional.mse_loss, context, memory)
-        bayes = torch.tensor(data["test_bayes"]) / scale
-        yield Outputs(split="test", step=0, bayes_prediction=bayes, target=examples["test"].targets)
+        for name in ("bayes", "gradient", "newton", "nearest"):
+            guess = torch.tensor(data[f"test_{name}"]) / scale
+            yield Outputs(split="test", step=0, target=examples["test"].targets, **{f"{name}_prediction": guess})
 
 
 def last_mse(prediction: Tensor, target: Tensor) -> float:
@@ -70,3 +72,18 @@ def bayes_mse(bayes_prediction: Tensor, target: Tensor) -> float:
 def bayes_last_mse(bayes_prediction: Tensor, target: Tensor) -> float:
     """Mean squared error of the posterior mean at the last of the positions; both (n, positions)."""
     return last_mse(bayes_prediction, target)
+
+
+def gradient_last_mse(gradient_prediction: Tensor, target: Tensor) -> float:
+    """Mean squared error of one step of gradient descent at the last of the positions; both (n, positions)."""
+    return last_mse(gradient_prediction, target)
+
+
+def newton_last_mse(newton_prediction: Tensor, target: Tensor) -> float:
+    """Mean squared error of three iterations of Newton's method at the last of the positions; both (n, positions)."""
+    return last_mse(newton_prediction, target)
+
+
+def nearest_last_mse(nearest_prediction: Tensor, target: Tensor) -> float:
+    """Mean squared error of the three nearest examples' mean at the last of the positions; both (n, positions)."""
+    return last_mse(nearest_prediction, target)

@@ -68,6 +68,8 @@ class Trained:
 class Classification(Trained):
     """Name the class of a sequence: mean over its valid positions, linear head, cross-entropy.
 
+    The mixers read the padding as any other token, as in the S4 code; the mean alone leaves it out.
+
     A task says how many classes there are, what to read in `read` and how to encode it in `encoder`.
     """
 
