@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from bench_pde.denoiser_family import DENOISER
 from harness import Dataset, Method, Metric, Preset, Task
 
+_FITS, _POSED = "bench_pde.solver_limits:method", "bench_pde.solver_limits:task"
 _LPN = "Fang, Buchanan, Sulam 2024, arXiv:2310.14344"
 
 
@@ -24,6 +25,7 @@ def methods() -> Iterator[Method]:
             ),
         ),
         summary="learned proximal network: the gradient of a convex network",
+        check=_FITS,
     )
     yield Method(
         "dncnn",
@@ -32,6 +34,7 @@ def methods() -> Iterator[Method]:
         reference="Zhang et al. 2017, arXiv:1608.03981",
         traits=frozenset({"images"}),
         summary="a residual network of convolutions, bound by nothing",
+        check=_FITS,
     )
 
 
@@ -51,6 +54,7 @@ def tasks() -> Iterator[Task]:
             requires=frozenset({"vectors", "proximal"}),
             recipe=frozenset({"lr"}),
             summary=summary,
+            check=_POSED,
         )
     yield Task(
         "deblur",
@@ -62,6 +66,7 @@ def tasks() -> Iterator[Task]:
         requires=frozenset({"images"}),
         recipe=frozenset({"lr"}),
         summary="small pictures sharpened by plug-and-play ADMM with the denoiser",
+        check=_POSED,
     )
 
 

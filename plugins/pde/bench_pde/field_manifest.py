@@ -6,6 +6,7 @@ from bench_pde.field_family import NEURAL_FIELD
 from bench_pde.fields.sources import PHOTOGRAPHS
 from harness import Dataset, Method, Metric, Preset, Task
 
+_FITS, _POSED = "bench_pde.solver_limits:method", "bench_pde.solver_limits:task"
 _NEURBF = "Chen et al. 2023, arXiv:2309.15426"
 _HASH = "Müller et al. 2022, arXiv:2201.05989"
 
@@ -31,6 +32,7 @@ def methods() -> Iterator[Method]:
         "bench_pde.fields.dense_grid:DenseGrid",
         reference=_HASH,
         summary="learned features on a grid, and a small network",
+        check=_FITS,
     )
     yield Method(
         "hash-grid",
@@ -38,6 +40,7 @@ def methods() -> Iterator[Method]:
         "bench_pde.fields.hash_grid:HashGrid",
         reference=_HASH,
         summary="learned features on grids of growing resolution whose nodes share a table, and a small network",
+        check=_FITS,
     )
     yield Method(
         "neurbf",
@@ -49,6 +52,7 @@ def methods() -> Iterator[Method]:
             Preset("distance", source="the authors' configs/sdf.py", params=_DISTANCE),
         ),
         summary="radial basis functions placed where there is detail, on several frequencies, beside a hash grid",
+        check=_FITS,
     )
 
 
@@ -68,6 +72,7 @@ def tasks() -> Iterator[Task]:
             reference=_NEURBF,
             recipe=frozenset({"lr"}),
             summary=summary,
+            check=_POSED,
         )
     yield Task(
         "fit-shape",
@@ -77,6 +82,7 @@ def tasks() -> Iterator[Task]:
         reference=_NEURBF,
         recipe=frozenset({"lr"}),
         summary="the signed distance of a shape",
+        check=_POSED,
     )
 
 

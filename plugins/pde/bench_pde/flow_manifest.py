@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from bench_pde.flow_family import FLOW_SOLVER
 from harness import Method, Preset, Task
 
+_FITS, _POSED = "bench_pde.solver_limits:method", "bench_pde.solver_limits:task"
 _INSR = "Chen et al. 2023, arXiv:2210.00124"
 
 
@@ -23,6 +24,7 @@ def methods() -> Iterator[Method]:
             ),
         ),
         summary="implicit neural spatial representation of velocity and pressure, stepped by three minimisations",
+        check=_FITS,
     )
     yield Method(
         "stable-fluids",
@@ -30,6 +32,7 @@ def methods() -> Iterator[Method]:
         "bench_pde.solvers.stable_fluids:stable_fluids",
         reference="Stam 1999, doi:10.1145/311535.311548",
         summary="classical: semi-Lagrangian advection and projection on a staggered grid",
+        check=_FITS,
     )
 
 
@@ -42,4 +45,5 @@ def tasks() -> Iterator[Task]:
         metrics=("relative_l2", "energy_error", "max_error", "parameters", "seconds_per_step", "peak_memory"),
         reference=_INSR,
         summary="four vortices that turn for ever",
+        check=_POSED,
     )

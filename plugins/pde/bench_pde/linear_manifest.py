@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from bench_pde.linear_family import LINEAR_SOLVER
 from harness import JSON, Dataset, Method, Metric, Preset, Task
 
+_FITS, _POSED = "bench_pde.solver_limits:method", "bench_pde.solver_limits:task"
 _DCDM = "Kaneda et al. 2023, arXiv:2205.10763"
 _LEARNED = frozenset({"descends", "any-grid"})
 _KRYLOV = _LEARNED | {"converges"}
@@ -19,6 +20,7 @@ def methods() -> Iterator[Method]:
         reference="Hestenes, Stiefel 1952, doi:10.6028/jres.049.044",
         traits=_KRYLOV,
         summary="conjugate gradients",
+        check=_FITS,
     )
     yield Method(
         "icpcg",
@@ -27,6 +29,7 @@ def methods() -> Iterator[Method]:
         reference="Meijerink, van der Vorst 1977, doi:10.1090/S0025-5718-1977-0438681-4",
         traits=_KRYLOV,
         summary="conjugate gradients with an incomplete Cholesky factorisation",
+        check=_FITS,
     )
     yield Method(
         "mgpcg",
@@ -35,6 +38,7 @@ def methods() -> Iterator[Method]:
         reference="McAdams, Sifakis, Teran 2010, doi:10.2312/SCA/SCA10/065-073",
         traits=_KRYLOV,
         summary="conjugate gradients with a multigrid cycle",
+        check=_FITS,
     )
     yield Method(
         "dcdm",
@@ -47,6 +51,7 @@ def methods() -> Iterator[Method]:
             _preset("128", [6, 10, 6]),
         ),
         summary="deep conjugate directions: a network proposes where to go",
+        check=_FITS,
     )
 
 
@@ -68,6 +73,7 @@ def tasks() -> Iterator[Task]:
         datasets=("poisson-systems",),
         reference=_DCDM,
         summary="pressure on a grid with obstacles, to a tolerance",
+        check=_POSED,
     )
     yield Task(
         "poisson-systems-speed",
@@ -85,6 +91,7 @@ def tasks() -> Iterator[Task]:
         datasets=("poisson-systems",),
         reference=_DCDM,
         summary="the same, timed in turns with conjugate gradients",
+        check=_POSED,
         against="cg",
         alone=True,
     )

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from bench_pde.solver_family import PDE_SOLVER
 from harness import Method, Preset, Task
 
+_FITS, _POSED = "bench_pde.solver_limits:method", "bench_pde.solver_limits:task"
 _GP_HM = "Fang et al. 2024, arXiv:2311.04465"
 _PIG = "Kang et al. 2025, arXiv:2412.05994"
 _INSR = "Chen et al. 2023, arXiv:2210.00124"
@@ -22,6 +23,7 @@ def methods() -> Iterator[Method]:
         reference=_PINN,
         traits=_ANY,
         summary="physics-informed neural network",
+        check=_FITS,
     )
     yield Method(
         "rff-pinn",
@@ -30,6 +32,7 @@ def methods() -> Iterator[Method]:
         reference="Tancik et al. 2020, arXiv:2006.10739",
         traits=_ANY,
         summary="physics-informed network on random Fourier features",
+        check=_FITS,
     )
     yield Method(
         "pig",
@@ -38,6 +41,7 @@ def methods() -> Iterator[Method]:
         reference=_PIG,
         traits=_ANY,
         summary="physics-informed Gaussians: features are sums of Gaussians that move",
+        check=_FITS,
     )
     yield Method(
         "gp-hm",
@@ -46,6 +50,7 @@ def methods() -> Iterator[Method]:
         reference=_GP_HM,
         traits=_ANY,
         summary="Gaussian process on a grid whose kernel learns the frequencies",
+        check=_FITS,
     )
     yield Method(
         "insr",
@@ -60,6 +65,7 @@ def methods() -> Iterator[Method]:
             ),
         ),
         summary="implicit neural spatial representation: a network of space, stepped through time by minimisation",
+        check=_FITS,
     )
     yield Method(
         "semi-lagrangian",
@@ -67,6 +73,7 @@ def methods() -> Iterator[Method]:
         "bench_pde.solvers.semi_lagrangian:semi_lagrangian",
         reference="Courant, Isaacson, Rees 1952, doi:10.1002/cpa.3160050303",
         summary="classical: transport along characteristics on a grid",
+        check=_FITS,
     )
 
 
@@ -97,4 +104,5 @@ def _task(
         reference=reference,
         requires=requires,
         summary=summary,
+        check=_POSED,
     )

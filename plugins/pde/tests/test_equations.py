@@ -50,6 +50,7 @@ def test_advection_comes_back_after_a_period():
     u = advection.solve(u0, 2.0, x, np.array([0.0, 0.25, 0.5, 1.0]))
     assert np.abs(u[2] - u[0]).max() < 1e-12
     assert np.abs(u[1] - np.roll(u[0], 32)).max() < 1e-12
+    assert np.linalg.norm(u[1]) == pytest.approx(np.linalg.norm(u[0]), rel=1e-12)
 
 
 def cole_hopf(x, t, mu):
@@ -183,6 +184,11 @@ def test_navier_stokes_is_of_fourth_order_and_conserves(grid):
     assert still.mean((-1, -2)).abs().max() < 1e-14
     enstrophy = still.square().mean((-1, -2))[0]
     assert abs(float(enstrophy[1] / enstrophy[0] - 1)) < 1e-5
+    k = torch.fft.fftfreq(32, 1 / 32, dtype=torch.float64)
+    square = k[:, None] ** 2 + k[None, :] ** 2
+    square[0, 0] = 1.0  # of which there is no vorticity
+    energy = (torch.fft.fft2(still).abs() ** 2 / square).sum((-1, -2))[0]
+    assert abs(float(energy[1] / energy[0] - 1)) < 1e-5
 
 
 def test_vorticity_has_the_deviation_of_its_law():
@@ -211,6 +217,15 @@ def manufactured(n):
 def test_darcy_is_of_second_order():
     errors = [np.abs(darcy.solve(a, f) - u).max() for a, f, u in map(manufactured, (17, 33, 65))]
     assert orders(errors) == pytest.approx([2, 2], abs=0.02)
+
+
+def test_darcy_in_a_uniform_medium_is_a_double_sum_of_sines():
+    i = np.arange(1, 80, 2)
+    sines = np.sin(np.pi * np.outer(np.linspace(0, 1, 17), i))
+    exact = sines @ (16 / (np.pi**4 * np.outer(i, i) * (i[:, None] ** 2 + i**2))) @ sines.T
+    errors = [np.abs(darcy.solve(np.ones((n, n)))[:: n // 16, :: n // 16] - exact).max() for n in (17, 33)]
+    assert errors[1] < 3e-4 * exact.max() / 0.07
+    assert orders(errors) == pytest.approx([2], abs=0.1)
 
 
 def test_darcy_balances_energy_and_is_symmetric():

@@ -70,6 +70,18 @@ def test_the_derivative_along_an_axis_is_that_of_each_line():
     assert torch.allclose(process.on_nodes("yy", factors, U), expected, rtol=1e-6)
 
 
+def test_a_periodic_kernel_differentiates_the_waves_that_it_is_made_of():
+    """As r -> 0 the kernel of one frequency is a cosine, and what it spans are the sine and the cosine."""
+    process = MixtureProcess(poisson(wave_number=3.0), 40, 1, 0.0, "student-t")
+    x = process.places(0)
+    with torch.no_grad():
+        process.f.fill_(3 / (2 * math.pi))
+        process.log_r.fill_(-20.0)
+        wave = torch.sin(3 * x + 0.4)
+        found = process.on_nodes("xx", process.factors(), wave)
+    assert (found + 9 * wave).abs().max() < 1e-6 * 9
+
+
 def test_prediction_at_the_nodes_is_what_is_known_there():
     process = MixtureProcess(poisson(wave_number=3.0), 40, 5, 0.0, "student-t")
     x = process.places(0)

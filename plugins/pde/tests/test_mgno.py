@@ -95,6 +95,17 @@ def test_cycle_can_be_classical_multigrid(levels, monkeypatch):
     assert float((u.norm() / before).detach()) < 0.45
 
 
+@torch.no_grad()
+def test_classical_multigrid_is_symmetric(monkeypatch):
+    monkeypatch.setattr(torch.nn.Conv2d, "forward", _cropped)
+    cycle, n = multigrid(4, 2.0**-4)
+    f, g = torch.randn(2, 1, 1, n, n)
+    assert float((cycle(f) * g).sum()) == pytest.approx(float((f * cycle(g)).sum()), rel=1e-12)
+    weight = cycle.first.weight  # and with others it is not
+    weight += 0.1 * weight.abs().max() * torch.randn_like(weight)
+    assert float((cycle(f) * g).sum()) != pytest.approx(float((f * cycle(g)).sum()), rel=1e-6)
+
+
 def _cropped(self, x):
     """Of 2^k - 1 inner nodes every second one, from the second on, is a node of the coarser grid."""
     if self.stride == (2, 2):

@@ -1,5 +1,6 @@
 """The tasks: what the method sees, rollouts, baselines; and a run of everything through the command line."""
 
+import dataclasses
 import inspect
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import torch
 from torch import nn
 
 import bench_pde
-from bench_pde import classical_report, report
+from bench_pde import classical_report, limits, report
 from bench_pde.baselines import RidgeRegression
 from bench_pde.tasks import problems, several
 from bench_pde.tasks.evolution import Windows
@@ -226,12 +227,7 @@ def test_bad_parameters_are_told_before_any_work(bench):  # noqa: F811
         ("darcy-multiscale", "scales: 6", "fno", "127 nodes do not resolve 6 scales: solved_on has to be 768 or more"),
         ("wave", "points: 20", "fno", "s.yaml:2: method 'fno' on task 'wave': a grid of 20 points does not resolve 12"),
         ("wave", "points: 24", "{method: mgno, params: {levels: 7}}", "24 x 24 points is too small for 7 levels"),
-        ("navier-stokes", "warm_up: -1", "fno", "task 'navier-stokes': warm_up must not be negative, got -1"),
-        ("kuramoto-sivashinsky", "length: 0", "fno", "length must be positive, got 0"),
-        ("wave", "modes: 31", "fno", "32 points do not tell 31 modes apart: 33 are needed, both ends included"),
-        ("fisher", "diffusivity: -0.1", "fno", "diffusivity must not be negative, got -0.1"),
         ("fisher", "frames: 16", "fno", "method 'fno' on task 'fisher': a grid of 16 points does not resolve 12 modes"),
-        ("darcy-shapes", "points: 15", "mt-deeponet", "with 16 points or more, got 15 x 15"),
         ("fno-darcy", "space: 0", "fno", "space must be positive, got 0"),
         ("wave", "points: 30", "sinenet", "a grid of 30 x 30 points cannot be halved 3 times"),
     ):
@@ -240,6 +236,31 @@ def test_bad_parameters_are_told_before_any_work(bench):  # noqa: F811
         assert (done.returncode, message in done.stderr, done.stderr.count("\n")) == (2, True, 1), done.stderr
     assert bench("plan", "s.yaml").returncode == 2
     assert not (bench.folder / "results").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "params", "message"),
+    [
+        ("navier-stokes", {"viscosity": 0.0}, "viscosity must be positive, got 0.0"),
+        ("navier-stokes", {"warm_up": -1.0}, "warm_up must not be negative, got -1"),
+        ("navier-stokes", {"points": 66}, "points must be even and at most solved_on = 64, got 66"),
+        ("kuramoto-sivashinsky", {"length": 0.0}, "length must be positive, got 0"),
+        ("kuramoto-sivashinsky", {"warm_up": -1.0}, "warm_up must not be negative, got -1"),
+        ("diffusion-reaction", {"warm_up": -1.0}, "warm_up must not be negative, got -1"),
+        ("reaction-diffusion", {"growth": -1.0}, "diffusivity and growth must not be negative"),
+        ("wave", {"modes": 31}, "32 points do not tell 31 modes apart: 33 are needed, both ends included"),
+        ("wave", {"given": 0}, "given must be positive, got 0"),
+        ("wave", {"given": 21}, "given must be from 1 to 20"),
+        ("fisher", {"diffusivity": -0.1}, "diffusivity must not be negative, got -0.1"),
+        ("darcy-shapes", {"points": 7}, "points must be 8 or more, got 7"),
+    ],
+)
+def test_what_a_problem_cannot_be_asked_for(name, params, message):
+    (task,) = (made for made in MADE if made.dataset == name)
+    given = {field.name: getattr(task(), field.name) for field in dataclasses.fields(task)}
+    limits.task(name, given)
+    with pytest.raises(ValueError, match=message):
+        limits.task(name, {**given, **params})
 
 
 def test_checks_before_any_work_load_no_array_library():
