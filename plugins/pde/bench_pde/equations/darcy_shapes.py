@@ -15,7 +15,7 @@ import scipy.sparse.linalg
 
 from bench_pde import limits
 from bench_pde.equations.darcy import stiffness
-from bench_pde.equations.sampling import made_splits
+from bench_pde.equations.sampling import made_splits, on_all_cores
 
 SHAPES = ("square", "circle", "triangle", "cross")
 
@@ -49,6 +49,10 @@ def solve(K: np.ndarray, mask: np.ndarray, f: np.ndarray | float = 1.0) -> np.nd
     return u
 
 
+def _solved(sample: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+    return solve(*sample)
+
+
 def log_conductivity(n: int, rng: np.random.Generator, length: float = 0.25) -> np.ndarray:
     """Return log K at n x n nodes."""
     k = np.arange(16)
@@ -78,7 +82,7 @@ def darcy_shapes(
     def make(generators: list[np.random.Generator]) -> dict[str, np.ndarray]:
         kinds = [int(rng.integers(3)) if shape == "all" else SHAPES.index(shape) for rng in generators]
         logs = [log_conductivity(points, rng) for rng in generators]
-        u = [solve(np.exp(log), masks[kind]) for log, kind in zip(logs, kinds, strict=True)]
+        u = on_all_cores(_solved, [(np.exp(log), masks[kind]) for log, kind in zip(logs, kinds, strict=True)])
         mask = np.stack([masks[kind] for kind in kinds])
         return {
             "inputs": np.stack([np.stack(logs) * mask, mask], -1),
