@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from harness.measure import WARM_UP_STEPS, PeakMemory, Size, StepTimer, parameter_count, size
+from harness.measure import WARM_UP_STEPS, PeakMemory, Size, StepTimer, parameter_count, size, timing
 from harness.measure import memory as memory_module
 
 
@@ -39,56 +39,84 @@ def test_model_without_parameters():
     assert parameter_count(nn.Identity()) == 0
 
 
-def timed(*seconds, pause=0.0):
-    timer = StepTimer("cpu")
-    for step in seconds:
-        with timer:
-            time.sleep(step)
-        time.sleep(pause)
-    return timer.seconds_per_step
+@pytest.fixture
+def sleep(monkeypatch):
+    """Return what lets time pass on the clock of the timer: what the machine does besides changes no measurement."""
+    now = [1000.0]
+    monkeypatch.setattr(timing.time, "perf_counter", lambda: now[0])
+
+    def sleep(seconds):
+        now[0] += seconds
+
+    return sleep
 
 
-def test_timer_leaves_out_warm_up():
-    assert timed(*[0.05] * WARM_UP_STEPS, 0.001, 0.001, 0.001) < 0.02
-
-
-def test_timer_leaves_out_the_time_between_steps():
-    assert timed(*[0.001] * (WARM_UP_STEPS + 3), pause=0.03) < 0.02
-
-
-def test_timer_is_a_median():
-    assert 0.001 <= timed(*[0.0] * WARM_UP_STEPS, 0.001, 0.3, 0.001) < 0.05
-
-
-def test_timer_of_fewer_steps_than_warm_up():
-    assert timed(0.01) >= 0.01
-
-
-def carried_over(*attempts):
-    """Return the seconds per step of a run of several attempts, each with these seconds."""
-    state = {"warm_up": [], "seconds": []}
-    for seconds in attempts:
+@pytest.fixture
+def timed(sleep):
+    def timed(*seconds, pause=0.0):
         timer = StepTimer("cpu")
-        timer.load(state)
         for step in seconds:
             with timer:
-                time.sleep(step)
-        state = timer.state()
-    return timer.seconds_per_step
+                sleep(step)
+            sleep(pause)
+        return pytest.approx(timer.seconds_per_step)
+
+    return timed
 
 
-def test_timer_leaves_out_the_warm_up_of_each_attempt():
-    assert carried_over([0.05] * WARM_UP_STEPS + [0.001], [0.05] * WARM_UP_STEPS + [0.001]) < 0.02
+def test_timer_leaves_out_warm_up(timed):
+    assert timed(*[50.0] * WARM_UP_STEPS, 1.0, 1.0, 1.0) == 1.0
 
 
-def test_timer_counts_the_steps_of_earlier_attempts():
+def test_timer_leaves_out_the_time_between_steps(timed):
+    assert timed(*[1.0] * (WARM_UP_STEPS + 3), pause=30.0) == 1.0
+
+
+def test_timer_is_a_median(timed):
+    assert timed(*[0.0] * WARM_UP_STEPS, 1.0, 300.0, 2.0) == 2.0
+
+
+def test_timer_of_fewer_steps_than_warm_up(timed):
+    assert timed(10.0) == 10.0
+
+
+def test_timer_measures_the_time_of_the_clock_on_the_wall():
+    timer = StepTimer("cpu")
+    with timer:
+        time.sleep(0.01)
+    assert timer.seconds_per_step >= 0.01
+
+
+@pytest.fixture
+def carried_over(sleep):
+    """Return the seconds per step of a run of several attempts, each with these seconds."""
+
+    def carried_over(*attempts):
+        state = {"warm_up": [], "seconds": []}
+        for seconds in attempts:
+            timer = StepTimer("cpu")
+            timer.load(state)
+            for step in seconds:
+                with timer:
+                    sleep(step)
+            state = timer.state()
+        return pytest.approx(timer.seconds_per_step)
+
+    return carried_over
+
+
+def test_timer_leaves_out_the_warm_up_of_each_attempt(carried_over):
+    assert carried_over([50.0] * WARM_UP_STEPS + [1.0], [50.0] * WARM_UP_STEPS + [1.0]) == 1.0
+
+
+def test_timer_counts_the_steps_of_earlier_attempts(carried_over):
     warm_up = [0.0] * WARM_UP_STEPS
-    assert carried_over([*warm_up, 0.03, 0.03, 0.03], [*warm_up, 0.001]) >= 0.03
-    assert carried_over([*warm_up, 0.03], []) >= 0.03
+    assert carried_over([*warm_up, 30.0, 30.0, 30.0], [*warm_up, 1.0]) == 30.0
+    assert carried_over([*warm_up, 30.0], []) == 30.0
 
 
-def test_timer_of_attempts_no_longer_than_warm_up():
-    assert carried_over([0.01], [0.01], []) >= 0.01
+def test_timer_of_attempts_no_longer_than_warm_up(carried_over):
+    assert carried_over([10.0], [10.0], []) == 10.0
 
 
 needs_linux = pytest.mark.skipif(memory_module._status("VmHWM") is None, reason="this system does not tell the peak")
