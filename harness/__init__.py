@@ -10,6 +10,8 @@ from harness.hookspecs import hookimpl
 from harness.space import Choice, Integers, LogUniform, Space, Uniform
 from harness.spec import (
     JSON,
+    SCALING_METRICS,
+    SPEED_METRICS,
     Anchors,
     Build,
     Context,
@@ -28,6 +30,8 @@ from harness.spec import (
 
 __all__ = [
     "JSON",
+    "SCALING_METRICS",
+    "SPEED_METRICS",
     "Anchors",
     "BenchError",
     "Build",

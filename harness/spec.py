@@ -100,6 +100,15 @@ class Anchors:
         return "higher" if self.reference > self.chance else "lower"
 
 
+# What `harness.speed.compared` measures of a call, and `scaled` besides; for the metrics of tasks.
+SPEED_METRICS = (
+    *("time_ratio", "time_ratio_low", "time_ratio_high", "noise_floor"),
+    *("seconds_per_call", "seconds_per_call_q1", "seconds_per_call_q3", "seconds_of_first_call", "throughput"),
+    *("flops_per_call", "joules_per_call"),
+)
+SCALING_METRICS = ("exponent", "exponent_low", "exponent_high", "reference_exponent")
+
+
 @dataclass(frozen=True)
 class Task:
     """A problem posed to every method of one family.

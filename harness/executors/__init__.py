@@ -96,6 +96,8 @@ class Executor(Protocol):
     def execute(self, work: Work) -> Generator[Event, None, None]:
         """Make all attempts: for each yield Started, any number of Proceeded, and one Ended, however its process ends.
 
+        Waiting comes once, whenever nothing runs any more because other sessions have what it takes.
+
         Returns when nothing is waiting. Where the caller stops early, by an exception or by closing the iterator, and
         where `work.stopping` turns true, no process is left behind; what had not ended then gets no Ended.
         """

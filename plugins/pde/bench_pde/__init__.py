@@ -16,7 +16,7 @@ from bench_pde.field_family import NEURAL_FIELD
 from bench_pde.flow_family import FLOW_SOLVER
 from bench_pde.linear_family import LINEAR_SOLVER
 from bench_pde.solver_family import PDE_SOLVER
-from harness import Dataset, Method, Metric, Preset, Section, Task, hookimpl
+from harness import SCALING_METRICS, SPEED_METRICS, Dataset, Method, Metric, Preset, Section, Task, hookimpl
 
 __all__ = ["DENOISER", "FLOW_SOLVER", "LINEAR_SOLVER", "NEURAL_FIELD", "NEURAL_OPERATOR", "PDE_SOLVER"]
 
@@ -211,14 +211,17 @@ def _published_tasks() -> Iterator[Task]:
 
 
 def _speed_tasks() -> Iterator[Task]:
-    times = ("seconds_per_call", "seconds_per_call_q1", "seconds_per_call_q3", "seconds_of_first_call", "throughput")
-    spent = (*times, "flops_per_call", "joules_per_call", "parameters", "parameters_total", "parameter_bytes")
-    ratios = ("time_ratio", "time_ratio_low", "time_ratio_high", "noise_floor", *spent, "peak_memory")
-    exponents = ("exponent", "exponent_low", "exponent_high", "reference_exponent")
+    ratios = (*SPEED_METRICS, "parameters", "parameters_total", "parameter_bytes", "peak_memory")
     for name, target, dimensions, metrics, summary in (
         ("operator-speed-1d", "Speed1d", "1d", ratios, "time of a training step and an inference call on a line"),
         ("operator-speed-2d", "Speed2d", "2d", ratios, "time of a training step and an inference call on a square"),
-        ("operator-scaling-2d", "Scaling2d", "2d", (*exponents, *ratios), "how time and memory grow with the grid"),
+        (
+            "operator-scaling-2d",
+            "Scaling2d",
+            "2d",
+            (*SCALING_METRICS, *ratios),
+            "how time and memory grow with the grid",
+        ),
     ):
         yield Task(
             name,

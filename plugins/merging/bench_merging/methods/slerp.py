@@ -39,24 +39,19 @@ def slerp(
         raise Skip(f"slerp interpolates between two experts, and here are {len(experts)}")
     if not 0 <= t <= 1:
         raise ValueError(f"t must be in [0, 1], got {t}")
-    models = list(experts) if of == "weights" else [base, *experts]
+    models, pair = (list(experts), torch.stack) if of == "weights" else ([base, *experts], updates)
 
     def value(name: str) -> Tensor:
-        one, other = shares(products(name, models, _pair), t)
+        one, other = shares(products(name, models, pair), t)
 
         def merge(parts: Sequence[Tensor]) -> Tensor:
-            a, b = _pair(parts)
+            a, b = pair(parts)
             found = one * a + other * b
             return found if of == "weights" else found.add_(parts[0])
 
         return by_blocks(name, models, merge)
 
     return assemble(base, value)
-
-
-def _pair(parts: Sequence[Tensor]) -> Tensor:
-    """Return the two vectors of a block, given it of both experts, or of the base and both."""
-    return torch.stack(list(parts)) if len(parts) == 2 else updates(parts)
 
 
 def shares(gram: Tensor, t: float) -> tuple[float, float]:
