@@ -4,23 +4,10 @@ The functions named after equations and operators raise ValueError, which says w
 the end are what the manifest names: for a task what it gives to methods, for an operator whether it takes that.
 """
 
-import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-
-def positive(**values: float) -> None:
-    """Raise ValueError for a value that is not above 0."""
-    for name, value in values.items():
-        if not value > 0:
-            raise ValueError(f"{name} must be positive, got {value:g}")
-
-
-def not_negative(**values: float) -> None:
-    """Raise ValueError for a value below 0."""
-    for name, value in values.items():
-        if not value >= 0:
-            raise ValueError(f"{name} must not be negative, got {value:g}")
+from bench_pde.conditions import not_negative, obey, positive
 
 
 def cells(points: int, solved_on: int) -> None:
@@ -214,8 +201,7 @@ def task(name: str, params: Mapping[str, Any]) -> dict[str, Any] | None:
     """Check the parameters of a task, and return what it builds operators with, if that is known. Raises ValueError."""
     positive(**{key: params[key] for key in _POSITIVE if key in params})
     if name in _EQUATIONS:
-        rule = _EQUATIONS[name]
-        rule(**{key: params[key] for key in inspect.signature(rule).parameters})
+        obey(_EQUATIONS[name], params)
     not_negative(**{key: params[key] for key in ("most",) if key in params})
     if name in _SEVERAL:
         axes, channels = _SEVERAL[name]

@@ -8,6 +8,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from bench_pde import denoiser_limits
+from bench_pde.conditions import obey
 from bench_pde.denoisers.deblurring import blurred, gaussian_blur, plug_and_play, tikhonov
 from bench_pde.denoisers.losses import LossName, Stage, stages, stages_for_pictures
 from bench_pde.denoisers.posteriors import Gaussian, Laplace
@@ -30,9 +32,7 @@ class Denoising:
     gammas: ClassVar[tuple[float, ...]] = (0.5, 0.4, 0.3, 0.2, 0.1)
 
     def __post_init__(self) -> None:
-        for name in ("noise", "steps", "batch_size", "lr"):
-            if getattr(self, name) <= 0:
-                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+        obey(denoiser_limits.denoising, vars(self))
 
     def trained(self, model: nn.Module, draw: Draw, size: int, context: Context) -> dict[str, float]:
         """Train a model on samples of `size` numbers, and return the costs. γ grows with the length of a sample."""
@@ -57,7 +57,7 @@ class DenoiseLaplace(Denoising):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        Laplace(self.scale, self.noise)
+        obey(denoiser_limits.laplace, vars(self))
 
     def run(self, build: Build, context: Context) -> Iterator[Outputs]:
         """Build and train the denoiser, and score it."""
@@ -80,8 +80,7 @@ class DenoiseGaussian(Denoising):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.size < 1:
-            raise ValueError(f"size must be positive, got {self.size}")
+        obey(denoiser_limits.gaussian, vars(self))
 
     def run(self, build: Build, context: Context) -> Iterator[Outputs]:
         """Build and train the denoiser, and score it."""
@@ -129,10 +128,8 @@ class Deblur(Denoising):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        gaussian_blur(self.size, self.blur)
-        for name in ("measured", "rho", "iterations"):
-            if getattr(self, name) <= 0:
-                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+        obey(denoiser_limits.deblurring, vars(self))
+        denoiser_limits.shapes(count=self.pictures, size=self.size)
 
     def order(self, name: LossName, gammas: tuple[float, ...]) -> list[Stage]:
         return stages_for_pictures(name, self.steps, gammas)

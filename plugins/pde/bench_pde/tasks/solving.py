@@ -7,6 +7,8 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
+from bench_pde import solver_limits
+from bench_pde.conditions import obey
 from bench_pde.problems.diffusing import allen_cahn_in_time, nonlinear_diffusion
 from bench_pde.problems.helmholtz import helmholtz
 from bench_pde.problems.klein_gordon import klein_gordon
@@ -30,9 +32,7 @@ class Solving:
     scored: ClassVar[tuple[int, ...]] = (1001, 101, 33)  # points of an axis on grids of 1, 2 and 3 dimensions
 
     def __post_init__(self) -> None:
-        for name in ("steps", "points", "face_points"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+        obey(solver_limits.budget, vars(self))
         self.problem()
 
     def problem(self) -> Problem:

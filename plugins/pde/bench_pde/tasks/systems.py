@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench_pde.linear.poisson_systems import check
+from bench_pde import linear_limits
+from bench_pde.conditions import obey
 from bench_pde.linear.system import LinearSolver, Solution, Solve, System, Training, poisson
 from harness import Build, Context, Outputs
 from harness.measure import PeakMemory, first_call, parameter_count
@@ -33,12 +34,8 @@ class _OnSystems:
     batch_size: int = 16
 
     def __post_init__(self) -> None:
-        check(self.dimensions, self.points, self.obstacles, self.systems)
-        if not 0 < self.tolerance < 1:
-            raise ValueError(f"tolerance must be between 0 and 1, got {self.tolerance:g}")
-        for name in ("limit", "trained_on", "steps", "batch_size"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+        obey(linear_limits.systems, vars(self))
+        obey(linear_limits.solving, vars(self))
 
     def _made(self, build: Build, context: Context) -> LinearSolver:
         """Return the method, which has learned what it learns."""
