@@ -21,6 +21,10 @@ def solving(*, tolerance: float, limit: int, trained_on: int, steps: int, batch_
     positive(limit=limit, trained_on=trained_on, steps=steps, batch_size=batch_size)
 
 
+def timing(*, rounds: int, seconds: float) -> None:
+    positive(rounds=rounds, seconds=seconds)
+
+
 def mgpcg(*, smoothing: int, damping: float, coarsest: int) -> None:
     positive(smoothing=smoothing, coarsest=coarsest)
     if not 0 < damping < 1:
@@ -47,6 +51,8 @@ def task(name: str, params: Mapping[str, Any]) -> dict[str, Any]:
     """Check the parameters of a task, and return the grids of its systems and of the example. Raises ValueError."""
     obey(systems, params)
     obey(solving, params)
+    if name == "poisson-systems-speed":
+        obey(timing, params)
     return {"grids": [[params[size]] * params["dimensions"] for size in ("points", "trained_on")]}
 
 
