@@ -194,7 +194,8 @@ _SHAPES = {  # dimensions, channels of a frame, boundary
 }
 _SEVERAL = {"fisher": (("frames", "points"), 5), "darcy-shapes": (("points", "points"), 2)}  # grid, channels
 _POSITIVE = ("points", "frames", "interval", "train", "val", "test", "space", "time", "given", "unrolled", "steps",
-             "batch_size", "lr")  # fmt: skip
+             "batch_size", "lr", "channels", "rounds", "limit")  # fmt: skip
+_SPEED = {"operator-speed-1d": 1, "operator-speed-2d": 2, "operator-scaling-2d": 2}  # dimensions
 
 
 def task(name: str, params: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -206,6 +207,8 @@ def task(name: str, params: Mapping[str, Any]) -> dict[str, Any] | None:
     if name in _SEVERAL:
         axes, channels = _SEVERAL[name]
         return {"grid": [params[axis] for axis in axes], "in_channels": channels, "out_channels": 1, "boundary": "open"}
+    if name in _SPEED:
+        return _of_speed(_SPEED[name], params)
     if name not in _SHAPES:
         return None
     dimensions, channels, boundary = _SHAPES[name]
@@ -220,9 +223,21 @@ def task(name: str, params: Mapping[str, Any]) -> dict[str, Any] | None:
     return {"grid": grid, "in_channels": channels * given, "out_channels": channels, "boundary": boundary}
 
 
+def _of_speed(dimensions: int, params: Mapping[str, Any]) -> dict[str, Any]:
+    sizes = params["sizes"] if "sizes" in params else [params["points"]]
+    for points in sizes:
+        positive(sizes=points)
+    channels = {key: params["channels"] for key in ("in_channels", "out_channels")}
+    return {"grids": [[points] * dimensions for points in sizes], "boundary": params["boundary"], **channels}
+
+
 def method(name: str, given: Mapping[str, Any], params: Mapping[str, Any]) -> None:
     """Check that an operator with these parameters can be built with what a task gives. Raises ValueError."""
-    grid = given["grid"]
+    for grid in given["grids"] if "grids" in given else [given["grid"]]:
+        _operator(name, grid, given, params)
+
+
+def _operator(name: str, grid: Sequence[int], given: Mapping[str, Any], params: Mapping[str, Any]) -> None:
     if name == "fno":
         fno(grid=grid, modes=params["modes"])
     elif name == "u-net":

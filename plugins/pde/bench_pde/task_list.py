@@ -120,6 +120,7 @@ def _speed() -> Iterator[Task]:
             metrics=metrics,
             requires=frozenset({dimensions}),
             summary=summary,
+            check=_POSED,
             against="fno",
             alone=True,
         )
