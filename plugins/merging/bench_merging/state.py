@@ -14,7 +14,7 @@ from harness import BenchError
 
 StateDict = Mapping[str, Tensor]
 
-BLOCK = 32_000  # entries: a block of every expert fits into a core's cache, and none is worth dividing between threads
+BLOCK = 32_000  # entries: a block of every expert fits into a core's cache, and torch divides none between threads
 
 
 class WeightsError(BenchError):
@@ -35,19 +35,22 @@ def task_vectors(name: str, base: StateDict, experts: Sequence[StateDict]) -> Te
     return vectors
 
 
-def blocks(name: str, models: Sequence[StateDict]) -> Iterator[list[Tensor]]:
+def blocks(name: str, models: Sequence[StateDict], *, stacked: bool = False) -> Iterator[list[Tensor]]:
     """Yield one tensor in blocks of its entries: for each block that of every model, (n,) float32.
 
-    What is merged entry by entry is merged so: memory that is new to the process costs more than the arithmetic.
+    What is merged entry by entry is merged so: memory that is new to the process costs more than the arithmetic. Where
+    they are `stacked`, a block is as large with those of all models: threads that wait for each other cost more still.
     """
-    flat = [model[name].reshape(-1) for model in models]
-    for start in range(0, len(flat[0]), BLOCK):
-        yield [entries[start : start + BLOCK].float() for entries in flat]
+    flat, size = [model[name].reshape(-1) for model in models], BLOCK // len(models) if stacked else BLOCK
+    for start in range(0, max(1, len(flat[0])), size):  # an empty tensor has one empty block
+        yield [entries[start : start + size].float() for entries in flat]
 
 
-def by_blocks(name: str, models: Sequence[StateDict], merge: Callable[[list[Tensor]], Tensor]) -> Tensor:
+def by_blocks(
+    name: str, models: Sequence[StateDict], merge: Callable[[list[Tensor]], Tensor], *, stacked: bool = False
+) -> Tensor:
     """Return the merge of one tensor, float32, of which `merge` makes one block from those of all models."""
-    return flattened([name], models, merge).view(models[0][name].shape)
+    return flattened([name], models, merge, stacked=stacked).view(models[0][name].shape)
 
 
 def updates(parts: Sequence[Tensor]) -> Tensor:
@@ -58,8 +61,8 @@ def updates(parts: Sequence[Tensor]) -> Tensor:
 def products(name: str, models: Sequence[StateDict], vectors: Callable[[list[Tensor]], Tensor]) -> Tensor:
     """Return the inner products of vectors (K, n), of which `vectors` makes a block from those of all models, (K, K)
     float64: sums over a block are in float32, those over blocks in float64."""
-    found = [(rows @ rows.T).double() for rows in map(vectors, blocks(name, models))]
-    return torch.stack(found).sum(0) if found else torch.zeros(len(models), len(models), dtype=torch.float64)
+    every = ((rows @ rows.T).double() for rows in map(vectors, blocks(name, models, stacked=True)))
+    return sum(every, next(every))
 
 
 def add(base: StateDict, delta: Callable[[str], Tensor]) -> dict[str, Tensor]:
@@ -81,10 +84,16 @@ def flat_magnitudes(base: StateDict, expert: StateDict, names: Sequence[str] | N
     return flattened(chosen, [base, expert], lambda parts: (parts[1] - parts[0]).abs_())
 
 
-def flattened(names: Sequence[str], models: Sequence[StateDict], value: Callable[[list[Tensor]], Tensor]) -> Tensor:
+def flattened(
+    names: Sequence[str],
+    models: Sequence[StateDict],
+    value: Callable[[list[Tensor]], Tensor],
+    *,
+    stacked: bool = False,
+) -> Tensor:
     """Return what `value` makes of the blocks of the named tensors as one vector, (D,) float32."""
     result, start = torch.empty(sum(models[0][name].numel() for name in names)), 0
-    for parts in (parts for name in names for parts in blocks(name, models)):
+    for parts in (parts for name in names for parts in blocks(name, models, stacked=stacked)):
         result[start : start + len(parts[0])] = value(parts)
         start += len(parts[0])
     return result

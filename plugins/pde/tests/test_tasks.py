@@ -14,8 +14,8 @@ from torch import nn
 
 import bench_pde
 from bench_pde import classical_report, limits, report
-from bench_pde.baselines import RidgeRegression
-from bench_pde.tasks import problems, several
+from bench_pde.baselines import RidgeRegression, fitted_on
+from bench_pde.tasks import evolution, problems, several
 from bench_pde.tasks.evolution import Windows
 from bench_pde.tasks.normalised import Normalised, Scale, Stepper
 from harness.results import Results
@@ -87,6 +87,26 @@ def test_ridge_regression_finds_a_linear_map(count):
         new = torch.randn(5, 5, 4, generator=generator, dtype=torch.float64)
         expected = (new.flatten(1) @ weights + 7).unflatten(1, (3, 1))
         assert (RidgeRegression(x, y, penalty=1e-14)(new) - expected).abs().max() < 1e-6
+
+
+def test_ridge_regression_of_very_many_examples_takes_some():
+    chosen = fitted_on(100_000_001)
+    assert len(chosen.unique()) == 2048
+    assert chosen[[0, -1]].tolist() == [0, 100_000_000]
+    assert fitted_on(5).tolist() == [0, 1, 2, 3, 4]
+
+
+def test_linear_rollout_cuts_out_no_more_windows_than_it_is_fitted_on(monkeypatch):
+    cut_out = []
+    whole = evolution.Windows.__getitem__
+    monkeypatch.setattr(
+        evolution.Windows, "__getitem__", lambda self, index: (cut_out.append(len(index)), whole(self, index))[1]
+    )
+    angles = torch.linspace(0, 6, 800).repeat(8, 1)[:, :, None, None] + torch.arange(8.0)[:, None, None, None]
+    fields = torch.cat([angles.cos(), angles.sin()], -1)  # a rotation, which is a linear map
+    rollout = evolution._linear(fields, given=2, frames=5, device="cpu")
+    assert cut_out == [2048]  # of 8 × 798
+    assert (rollout(fields[:, :2]) - fields[:, 2:7]).abs().max() < 1e-3
 
 
 SUITE = """

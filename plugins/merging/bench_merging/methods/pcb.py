@@ -73,7 +73,7 @@ def pcb(
     def merge(parts: Sequence[Tensor]) -> Tensor:
         return parts[0] + scale * competition.shares(updates(parts)).sum(0)
 
-    return assemble(base, lambda name: by_blocks(name, [base, *experts], merge))
+    return assemble(base, lambda name: by_blocks(name, [base, *experts], merge, stacked=True))
 
 
 def pcb_es(
@@ -176,7 +176,7 @@ class _Competition:
             tau = updates(parts)
             return self._score(tau, self._normalised(tau), i)
 
-        every = flattened(self.names, [self.base, *self.experts], scores).numpy()
+        every = flattened(self.names, [self.base, *self.experts], scores, stacked=True).numpy()
         place = min(len(every) - 1, int(len(every) * (1 - self.rules.keep)))
         top = float(every.max())
         every.partition(place)
@@ -226,7 +226,7 @@ class _Competition:
     def _pair(self, i: int, j: int) -> tuple[float, float, float]:
         """Return the limits of tau_i tau_j, and the divisor of the softmax over all entries."""
         models = [self.base, self.experts[i], self.experts[j]]
-        every = flattened(self.names, models, lambda parts: updates(parts).prod(0))
+        every = flattened(self.names, models, lambda parts: updates(parts).prod(0), stacked=True)
         low, high = float(every.min()), float(every.max())
         return low, high, float(_unit(every, low, high).exp_().sum(dtype=torch.float64))
 

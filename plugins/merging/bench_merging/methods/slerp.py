@@ -49,7 +49,7 @@ def slerp(
             found = one * a + other * b
             return found if of == "weights" else found.add_(parts[0])
 
-        return by_blocks(name, models, merge)
+        return by_blocks(name, models, merge, stacked=True)
 
     return assemble(base, value)
 

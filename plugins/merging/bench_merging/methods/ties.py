@@ -12,6 +12,7 @@ the mean; FusionBench and AdaMerging have 0.3 with the sum. A tensor that no exp
 out of the D entries.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Literal
 
@@ -55,7 +56,7 @@ def ties(
     def merge(parts: Sequence[Tensor]) -> Tensor:
         return parts[0] + scale * disjoint_merge(trim(updates(parts), thresholds), sign, rule)
 
-    return assemble(base, lambda name: by_blocks(name, [base, *experts], merge))
+    return assemble(base, lambda name: by_blocks(name, [base, *experts], merge, stacked=True))
 
 
 def trim_thresholds(base: StateDict, experts: Sequence[StateDict], keep: float) -> list[float]:
@@ -91,9 +92,9 @@ def trim(tau: Tensor, thresholds: Sequence[float]) -> Tensor:
 
 def majority(base: StateDict, experts: Sequence[StateDict], thresholds: Sequence[float]) -> float:
     """Return the sign that most entries elect, as the sign of the sum of all elected signs."""
-    every = (parts for name in floating(base) for parts in blocks(name, [base, *experts]))
-    elected = (trim(updates(parts), thresholds).sum(0).sign_().sum(dtype=torch.float64) for parts in every)
-    return float(torch.stack(list(elected)).sum().sign())
+    every = (parts for name in floating(base) for parts in blocks(name, [base, *experts], stacked=True))
+    elected = sum(float(trim(updates(parts), thresholds).sum(0).sign_().sum(dtype=torch.float64)) for parts in every)
+    return math.copysign(1.0, elected) if elected else 0.0
 
 
 def agreeing(tau: Tensor, majority: float) -> Tensor:
