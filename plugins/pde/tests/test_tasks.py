@@ -186,6 +186,7 @@ def test_the_other_problems(bench, monkeypatch):  # noqa: F811
     results = Results.load(bench.folder / "results" / "s")
     check_pictures(results)
     check_table(classical_report.section(results), rows)
+    check_machines_are_apart(results)
 
 
 def check_table(section, rows):
@@ -197,6 +198,20 @@ def check_table(section, rows):
     assert {line[0].strip("`").split()[0]: line[-1] for line in lines[::3]} == {
         task: f"{ratio:.3g}" for task, ratio in ratios.items()
     }
+
+
+def check_machines_are_apart(results):
+    """Of runs on two machines the report has no mean over both."""
+    history = results.history
+    elsewhere = history.assign(hardware="elsewhere", run=history["run"] + "0", value=3 * history["value"])
+    both = Results(pd.concat([history, elsewhere], ignore_index=True), results._headers)
+    here, there = (classical_report.section(found).splitlines() for found in (results, both))
+    ratios, both_ratios = ([line.split("|")[-2] for line in lines if line.startswith("| `")] for lines in (here, there))
+    assert set(ratios) <= set(both_ratios)
+    assert len(both_ratios) == 2 * len(ratios)
+    (frames,) = (plot.table for plot in report.plots(both) if plot.name == "pde-rollouts")
+    assert len(frames) == 4
+    assert (frames["lowest"] == frames["highest"]).all()
 
 
 def check_pictures(results):
@@ -250,6 +265,9 @@ def test_bad_parameters_are_told_before_any_work(bench):  # noqa: F811
         ("fisher", "frames: 16", "fno", "method 'fno' on task 'fisher': a grid of 16 points does not resolve 12 modes"),
         ("fno-darcy", "space: 0", "fno", "space must be positive, got 0"),
         ("wave", "points: 30", "sinenet", "a grid of 30 x 30 points cannot be halved 3 times"),
+        ("operator-speed-2d", "points: 20", "fno", "a grid of 20 points does not resolve 12 modes"),
+        ("operator-scaling-2d", "sizes: [64, 36, 32]", "sinenet", "36 x 36 points cannot be halved 3 times"),
+        ("operator-speed-1d", "channels: 0", "fno", "channels must be positive, got 0"),
     ):
         bench.write("s.yaml", f"tasks: [{{task: {name}, params: {{{params}}}}}]\nmethods: [{method}]\n")
         done = bench("run", "s.yaml", "--dry-run")
