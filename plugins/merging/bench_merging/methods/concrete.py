@@ -20,6 +20,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from bench_merging import limits
 from bench_merging.access import Access
 from bench_merging.methods.adamerging import descend_entropy, entropy_loss
 from bench_merging.methods.coefficients import Coefficients, gradient
@@ -40,7 +41,8 @@ def concrete(
     batch_size: int = 16,
     scale: float = 0.3,
 ) -> dict[str, Tensor]:
-    """Return the merge under the learnt mask."""
+    """Return the merge under the learnt mask. Raises ValueError: see `limits.concrete`."""
+    limits.concrete(steps=steps, lr=lr, batch_size=batch_size, scale=scale)
     names = floating(base)
     vectors = {name: task_vectors(name, base, experts) for name in names}
     merge = Coefficients(base, vectors, per_tensor=True, start=scale)

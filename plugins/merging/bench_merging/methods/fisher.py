@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 from torch.func import jacrev, vmap
 
+from bench_merging import limits
 from bench_merging.access import Access
 from bench_merging.network import Network
 from bench_merging.state import StateDict, assemble, floating
@@ -35,7 +36,11 @@ def fisher(
     floor: float = 1e-6,
     estimator: Literal["per-example", "batch"] = "per-example",
 ) -> dict[str, Tensor]:
-    """Return the average of the experts weighted by their Fisher information."""
+    """Return the average of the experts weighted by their Fisher information.
+
+    Raises ValueError: see `limits.fisher`.
+    """
+    limits.fisher(examples=examples, floor=floor)
     estimate = diagonal if estimator == "per-example" else _batch_diagonal
     found = []
     for task, expert in enumerate(experts):

@@ -26,6 +26,7 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor, nn
 from torch.nn import functional
 
+from bench_merging import limits
 from bench_merging.access import Access
 from bench_merging.methods.partial import Layout, group_of, layout, least_alike, mapped, shares, widened
 from bench_merging.methods.weight_matching import match, permuted, similarities
@@ -52,12 +53,11 @@ def pleas(
 
     Raises:
         Skip: there are not exactly two experts, or the architecture has one width only and the budget is above 1.
-        ValueError: `budget` is not in [1, 2].
+        ValueError: see `limits.pleas`.
     """
+    limits.pleas(budget=budget, examples=examples)
     if len(experts) != 2:
         raise Skip(f"pleas merges two experts, and here are {len(experts)}")
-    if not 1 <= budget <= 2:
-        raise ValueError(f"budget must be in [1, 2], got {budget}")
     network = access.network
     x = torch.cat([inputs[torch.randperm(len(inputs))[:examples]] for inputs in access.inputs])
     a, b = ({name: tensor.double() for name, tensor in expert.items()} for expert in experts)

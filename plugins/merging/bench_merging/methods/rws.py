@@ -17,6 +17,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from bench_merging import limits
 from bench_merging.access import Access
 from bench_merging.state import StateDict, assemble
 from harness import Skip
@@ -29,7 +30,9 @@ def rws(
 
     Raises:
         Skip: there are fewer than three experts.
+        ValueError: see `limits.rws`.
     """
+    limits.rws(keep=keep, strength=strength)
     if len(experts) < 3:
         raise Skip(f"rws needs a clean model, a robust one and a host, and here are {len(experts)} experts")
     clean, *robust, host = experts

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from bench_merging import limits
 from bench_merging.access import Access
 from bench_merging.methods.task_arithmetic import summed
 from bench_merging.result import Routed
@@ -31,7 +32,12 @@ def tall_masks(
     access: Access,
     thresholds: list[float] = [0.2, 0.3, 0.4, 0.5, 0.6],  # noqa: B006 - read, and has to be a literal
 ) -> Routed:
-    """Return for every task the base with the entries of the multi-task vector that serve it."""
+    """Return for every task the base with the entries of the multi-task vector that serve it.
+
+    Raises ValueError: see `limits.tall_masks` and `limits.affordable`.
+    """
+    limits.tall_masks(thresholds=thresholds)
+    limits.affordable(_tried(thresholds) * len(experts), access.budget)
     chosen = choose_thresholds(base, experts, access, thresholds)
     size = sum(base[name].numel() for name in floating(base))
     return Routed(lambda task: retrieved(base, experts, task, chosen[task]), size + len(experts) * size / 32)
@@ -45,7 +51,12 @@ def consensus(
     thresholds: list[float] = [0.2, 0.3, 0.4, 0.5, 0.6],  # noqa: B006 - read, and has to be a literal
     agreement: int = 2,
 ) -> dict[str, Tensor]:
-    """Return the base with the entries of the multi-task vector that serve several tasks."""
+    """Return the base with the entries of the multi-task vector that serve several tasks.
+
+    Raises ValueError: see `limits.consensus` and `limits.affordable`.
+    """
+    limits.consensus(thresholds=thresholds, agreement=agreement)
+    limits.affordable((_tried(thresholds) + 1 + len(SCALES)) * len(experts), access.budget)
     chosen = choose_thresholds(base, experts, access, thresholds)
     best = [access.accuracy(expert, task) for task, expert in enumerate(experts)]
 
@@ -62,12 +73,17 @@ def choose_thresholds(
     base: StateDict, experts: Sequence[StateDict], access: Access, thresholds: Sequence[float]
 ) -> list[float]:
     """Return for each task the first of the thresholds with the best validation accuracy; one alone is not measured."""
-    if len(thresholds) == 1:
+    if not _tried(thresholds):
         return [thresholds[0]] * len(experts)
     return [
         max(thresholds, key=lambda value: access.accuracy(retrieved(base, experts, task, value), task))
         for task in range(len(experts))
     ]
+
+
+def _tried(thresholds: Sequence[float]) -> int:
+    """Return how many thresholds are measured: one alone is not."""
+    return len(thresholds) if len(thresholds) > 1 else 0
 
 
 def retrieved(base: StateDict, experts: Sequence[StateDict], task: int, threshold: float) -> dict[str, Tensor]:

@@ -18,6 +18,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from bench_merging import limits
 from bench_merging.access import Access
 from bench_merging.state import (
     StateDict,
@@ -40,15 +41,14 @@ def ties(
     access: Access,
     keep: float = 0.2,
     scale: float = 1.0,
-    rule: Rule = "mean",
+    rule: Literal["mean", "sum", "max"] = "mean",
 ) -> dict[str, Tensor]:
     """Return the base with the merged, trimmed task vectors added.
 
     Raises:
-        ValueError: `keep` is not in (0, 1].
+        ValueError: see `limits.ties`.
     """
-    if not 0 < keep <= 1:
-        raise ValueError(f"keep must be in (0, 1], got {keep}")
+    limits.ties(keep=keep, scale=scale)
     thresholds = trim_thresholds(base, experts, keep)
     sign = majority(base, experts, thresholds)
 
@@ -85,8 +85,8 @@ def trimmed(name: str, base: StateDict, experts: Sequence[StateDict], thresholds
 
 def trim(tau: Tensor, thresholds: Sequence[float]) -> Tensor:
     """Return task vectors (K, *shape) with 0 for what does not reach its expert's threshold. Changes tau."""
-    limits = torch.tensor(thresholds).view(-1, *[1] * (tau.dim() - 1))
-    return tau.masked_fill_(tau.abs() < limits, 0)
+    least = torch.tensor(thresholds).view(-1, *[1] * (tau.dim() - 1))
+    return tau.masked_fill_(tau.abs() < least, 0)
 
 
 def majority(base: StateDict, experts: Sequence[StateDict], thresholds: Sequence[float]) -> float:

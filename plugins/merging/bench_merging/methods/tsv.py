@@ -15,12 +15,14 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from bench_merging import limits
 from bench_merging.access import Access
 from bench_merging.state import StateDict, add, task_vectors
 
 
 def tsv_m(*, base: StateDict, experts: Sequence[StateDict], access: Access, scale: float = 1.0) -> dict[str, Tensor]:
-    """Return the base with the merged singular vectors added."""
+    """Return the base with the merged singular vectors added. Raises ValueError: see `limits.scaled`."""
+    limits.scaled(scale=scale)
 
     def delta(name: str) -> Tensor:
         tau = task_vectors(name, base, experts)

@@ -17,6 +17,7 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
+from bench_merging import limits
 from bench_merging.access import Access
 from bench_merging.network import Axis, Groups
 from bench_merging.state import StateDict, assemble
@@ -28,7 +29,11 @@ Permutations = list[Tensor]
 def weight_matching(
     *, base: StateDict, experts: Sequence[StateDict], access: Access, sweeps: int = 100
 ) -> dict[str, Tensor]:
-    """Return the average of the experts after their units are matched."""
+    """Return the average of the experts after their units are matched.
+
+    Raises ValueError: see `limits.weight_matching`.
+    """
+    limits.weight_matching(sweeps=sweeps)
     matched = match_all(experts, access.network.groups, sweeps)
     return assemble(base, lambda name: torch.stack([state[name] for state in matched]).mean(0))
 

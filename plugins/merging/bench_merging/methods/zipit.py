@@ -22,6 +22,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from bench_merging import limits
 from bench_merging.access import Access
 from bench_merging.methods.partial import mapped
 from bench_merging.methods.weight_matching import units
@@ -38,7 +39,11 @@ def zipit(
     beta: float = 0.125,
     examples: int = 256,
 ) -> dict[str, Tensor]:
-    """Return the zipped experts; correlations are those on `examples` inputs of every task."""
+    """Return the zipped experts; correlations are those on `examples` inputs of every task.
+
+    Raises ValueError: see `limits.zipit`.
+    """
+    limits.zipit(alpha=alpha, beta=beta, examples=examples)
     groups = access.network.groups
     x = torch.cat([inputs[torch.randperm(len(inputs))[:examples]] for inputs in access.inputs])
     activations = [group_activations(access.network, expert, x, groups) for expert in experts]
