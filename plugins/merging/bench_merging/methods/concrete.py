@@ -45,7 +45,7 @@ def concrete(
     limits.concrete(steps=steps, lr=lr, batch_size=batch_size, scale=scale)
     names = floating(base)
     vectors = {name: task_vectors(name, base, experts) for name in names}
-    merge = Coefficients(base, vectors, per_tensor=True, start=scale)
+    merge = Coefficients(base, vectors, per_tensor=True, start=scale, seen=experts)
     logits = {name: torch.zeros_like(tensor[0], requires_grad=True) for name, tensor in vectors.items()}
     outer = torch.optim.Adam(list(logits.values()), lr=lr)
     inner = torch.optim.Adam([merge.values], lr=1.0)

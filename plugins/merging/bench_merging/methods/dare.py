@@ -50,7 +50,7 @@ def dare(
 
         return by_blocks(name, [base, *experts], merge)
 
-    return assemble(base, value)
+    return assemble(base, value, experts)
 
 
 def _stream(seed: int, expert: int, name: str) -> np.random.Generator:

@@ -52,7 +52,7 @@ def evolutionary(
             i = names.index(name)
             return origin[name] + mixed(vectors[name], noise[name], weights[:, i], densities[:, i])
 
-        return assemble(origin, value)
+        return assemble(origin, value, experts)
 
     start = torch.full((2 * len(experts) * places,), 0.5)
     best, _ = cma_es(

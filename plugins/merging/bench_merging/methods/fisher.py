@@ -20,6 +20,7 @@ from torch.func import jacrev, vmap
 from bench_merging import limits
 from bench_merging.access import Access
 from bench_merging.network import Network
+from bench_merging.normalisation import reestimated
 from bench_merging.state import StateDict, assemble, floating
 
 CHUNK = 16  # examples whose gradients, one per class, are held at a time
@@ -55,7 +56,7 @@ def fisher(
         weights = torch.stack([scale * f for scale, f in zip(scales, raised, strict=True)])
         return (weights * torch.stack([expert[name].float() for expert in experts])).sum(0) / weights.sum(0)
 
-    return assemble(base, value)
+    return reestimated(access.network, assemble(base, value, experts), access.inputs)
 
 
 def diagonal(network: Network, state: StateDict, x: Tensor, task: int) -> dict[str, Tensor]:

@@ -6,7 +6,8 @@
     sweep   every group merges its closest pair i, j if D_ij <= ratio * max D, and otherwise rests; sweeps go on until
             none merges, and for a group at most `most` times its first width
     merge   what produces i and j is summed, biases and affine parameters of norms too; what consumes them becomes its
-            mean, weighted by the counts c_i and c_j of units that have gone into them
+            mean, weighted by the counts c_i and c_j of units that have gone into them; so do the statistics of batch
+            normalisation, with which the network's function is not kept
 
 A unit of count c gives c times what each of its members gave, which for ReLU is what they gave together if they were
 equal: positive factors go through it. Two units that are exactly equal are merged, where the released code stops with a
@@ -25,7 +26,7 @@ from bench_merging import limits
 from bench_merging.methods.weight_matching import rows, units
 from bench_merging.network import Axis, Groups, Network
 from bench_merging.result import Reshaped
-from bench_merging.state import StateDict
+from bench_merging.state import StateDict, is_statistic
 
 Group = Sequence[Axis]
 Pair = tuple[int, int]
@@ -104,7 +105,7 @@ def join(state: dict[str, Tensor], group: Group, counts: Tensor, pair: Pair) -> 
     for axis in group:
         every = rows(state[axis.tensor], axis)
         both = every[[i, j]]
-        one = both.sum(0) if axis.incoming else share @ both
+        one = both.sum(0) if axis.incoming and not is_statistic(axis.tensor) else share @ both
         state[axis.tensor] = _placed(torch.cat([every[left], one[None]]), state[axis.tensor], axis)
     return torch.cat([counts[left], counts[[i, j]].sum()[None]])
 
@@ -121,7 +122,9 @@ def _widths(model: StateDict, network: Network, ratio: float) -> list[int]:
 
 
 def _largest(state: StateDict, group: Group, width: int) -> Tensor:
-    norms = torch.stack([rows(state[a.tensor], a).square().sum(1) for a in group if a.incoming]).sum(0)
+    norms = torch.stack(
+        [rows(state[a.tensor], a).square().sum(1) for a in group if a.incoming and not is_statistic(a.tensor)]
+    ).sum(0)
     return norms.argsort(descending=True, stable=True)[:width].sort().values
 
 

@@ -23,7 +23,7 @@ def iso_c(*, base: StateDict, experts: Sequence[StateDict], access: Access, scal
         total = summed(name, base, experts)
         return scale * (isotropic(total) if total.dim() == 2 else total / len(experts))
 
-    return add(base, delta)
+    return add(base, delta, experts)
 
 
 def isotropic(update: Tensor) -> Tensor:

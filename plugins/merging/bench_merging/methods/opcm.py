@@ -42,7 +42,7 @@ def opcm(*, base: StateDict, experts: Sequence[StateDict], access: Access, alpha
             merged[name] = scale * merged[name] + addition
         scale = _norm(merged) / (sum(norms) / len(norms))
         merged = {name: tensor / scale for name, tensor in merged.items()}
-    return assemble(base, lambda name: (base[name].double() + merged[name]).float())
+    return assemble(base, lambda name: (base[name].double() + merged[name]).float(), experts)
 
 
 def projected(merged: Tensor, update: Tensor, alpha: float) -> Tensor:

@@ -36,6 +36,7 @@ from bench_merging.access import Access
 from bench_merging.methods.search import cma_es
 from bench_merging.state import (
     StateDict,
+    add,
     assemble,
     blocks,
     by_blocks,
@@ -75,7 +76,7 @@ def pcb(
     def merge(parts: Sequence[Tensor]) -> Tensor:
         return parts[0] + scale * competition.shares(updates(parts)).sum(0)
 
-    return assemble(base, lambda name: by_blocks(name, [base, *experts], merge))
+    return assemble(base, lambda name: by_blocks(name, [base, *experts], merge), experts)
 
 
 def pcb_es(
@@ -104,7 +105,7 @@ def pcb_es(
 
     def candidate(scales: Tensor) -> dict[str, Tensor]:
         weights = scales.float()
-        return assemble(origin, lambda name: origin[name] + torch.einsum("k,k...->...", weights, shares[name]))
+        return add(origin, lambda name: torch.einsum("k,k...->...", weights, shares[name]), experts)
 
     start = torch.ones(len(experts)).clamp(low, high)
     best, _ = cma_es(

@@ -32,6 +32,7 @@ from bench_merging.methods.partial import Layout, group_of, layout, least_alike,
 from bench_merging.methods.weight_matching import match, permuted, similarities
 from bench_merging.methods.zipit import correlation, group_activations
 from bench_merging.network import Network
+from bench_merging.normalisation import reestimated
 from bench_merging.result import Reshaped
 from bench_merging.state import StateDict, assemble
 from harness import Skip
@@ -70,7 +71,7 @@ def pleas(
     fitted = _fit(start, *seen, network, layouts)
     merged = {name: fitted.get(name, tensor).float() for name, tensor in start.items()}
     if not any(here.apart for here in layouts):
-        return assemble(base, merged.__getitem__)
+        return reestimated(network, assemble(base, merged.__getitem__), access.inputs)
     network.features(merged, x[:1])  # raises where the architecture has one width only
     kept = {name: tensor.clone() for name, tensor in base.items() if not tensor.is_floating_point()}
     return Reshaped({name: merged[name].to(base[name].dtype) for name in merged if name not in kept} | kept)

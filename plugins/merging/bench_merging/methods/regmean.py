@@ -18,6 +18,7 @@ from bench_merging import limits
 from bench_merging.access import Access
 from bench_merging.methods.average import mean
 from bench_merging.network import Network
+from bench_merging.normalisation import reestimated
 from bench_merging.state import StateDict, assemble
 
 RIDGE = 1e-7
@@ -46,7 +47,7 @@ def regmean(
             return mean(name, experts)
         return solve([expert[name] for expert in experts], [shrunk(g[name], alpha) for g in found])
 
-    return assemble(base, value)
+    return reestimated(access.network, assemble(base, value, experts), access.inputs)
 
 
 def grams(network: Network, state: StateDict, x: Tensor) -> dict[str, Tensor]:

@@ -51,7 +51,7 @@ def slerp(
 
         return by_blocks(name, models, merge)
 
-    return assemble(base, value)
+    return assemble(base, value, experts)
 
 
 def shares(gram: Tensor, t: float) -> tuple[float, float]:

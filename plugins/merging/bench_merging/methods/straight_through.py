@@ -50,7 +50,8 @@ def straight_through(
     best, least = None, float("inf")
     for _ in range(steps):
         found = match({**a, **free}, b, groups, SWEEPS)
-        middle = {name: (a[name] + tensor) / 2 for name, tensor in permuted(b, groups, found).items() if name in free}
+        placed = permuted(b, groups, found)
+        middle = {n: (a[n] + tensor) / 2 for n, tensor in placed.items() if tensor.is_floating_point()}
         value, slopes = gradient({**a, **middle}, names, lambda model: _loss(access, model, batch_size))
         if value < least:
             best, least = {name: tensor.detach().clone() for name, tensor in middle.items()}, value

@@ -20,7 +20,8 @@ from bench_merging import limits
 from bench_merging.access import Access
 from bench_merging.methods.task_arithmetic import summed
 from bench_merging.result import Routed
-from bench_merging.state import StateDict, add, floating, task_vectors
+from bench_merging.state import StateDict, add, floating, is_statistic, task_vectors
+from harness import Skip
 
 SCALES = [0.05 * i for i in range(21)]
 
@@ -34,13 +35,18 @@ def tall_masks(
 ) -> Routed:
     """Return for every task the base with the entries of the multi-task vector that serve it.
 
-    Raises ValueError: see `limits.tall_masks` and `limits.affordable`.
+    Raises:
+        ValueError: see `limits.tall_masks` and `limits.affordable`.
+        Skip: some experts have no task.
     """
+    _each_has_a_task(experts, access)
     limits.tall_masks(thresholds=thresholds)
     limits.affordable(_tried(thresholds) * len(experts), access.budget)
     chosen = choose_thresholds(base, experts, access, thresholds)
     size = sum(base[name].numel() for name in floating(base))
-    return Routed(lambda task: retrieved(base, experts, task, chosen[task]), size + len(experts) * size / 32)
+    own = sum(base[name].numel() for name in base if is_statistic(name))
+    extra = size + len(experts) * (size / 32 + own) - own
+    return Routed(lambda task: retrieved(base, experts, task, chosen[task]), extra)
 
 
 def consensus(
@@ -53,8 +59,11 @@ def consensus(
 ) -> dict[str, Tensor]:
     """Return the base with the entries of the multi-task vector that serve several tasks.
 
-    Raises ValueError: see `limits.consensus` and `limits.affordable`.
+    Raises:
+        ValueError: see `limits.consensus` and `limits.affordable`.
+        Skip: some experts have no task.
     """
+    _each_has_a_task(experts, access)
     limits.consensus(thresholds=thresholds, agreement=agreement)
     limits.affordable((_tried(thresholds) + 1 + len(SCALES)) * len(experts), access.budget)
     chosen = choose_thresholds(base, experts, access, thresholds)
@@ -64,7 +73,7 @@ def consensus(
         return sum(access.accuracy(model, task) / max(best[task], 1e-9) for task in range(len(experts)))
 
     def candidate(scale: float) -> dict[str, Tensor]:
-        return add(base, lambda name: scale * agreed(name, base, experts, chosen, agreement))
+        return add(base, lambda name: scale * agreed(name, base, experts, chosen, agreement), experts)
 
     return max((candidate(scale) for scale in SCALES), key=quality)
 
@@ -81,14 +90,19 @@ def choose_thresholds(
     ]
 
 
+def _each_has_a_task(experts: Sequence[StateDict], access: Access) -> None:
+    if len(experts) != (tasks := len(access.network.heads)):
+        raise Skip(f"masks are chosen on a task of each expert, and here are {len(experts)} experts and {tasks} tasks")
+
+
 def _tried(thresholds: Sequence[float]) -> int:
     """Return how many thresholds are measured: one alone is not."""
     return len(thresholds) if len(thresholds) > 1 else 0
 
 
 def retrieved(base: StateDict, experts: Sequence[StateDict], task: int, threshold: float) -> dict[str, Tensor]:
-    """Return theta_0 + m_k tau_mt."""
-    return add(base, lambda n: mask(n, base, experts, task, threshold) * summed(n, base, experts))
+    """Return theta_0 + m_k tau_mt, with the statistics of normalisation of expert k."""
+    return add(base, lambda n: mask(n, base, experts, task, threshold) * summed(n, base, experts), [experts[task]])
 
 
 def mask(name: str, base: StateDict, experts: Sequence[StateDict], task: int, threshold: float) -> Tensor:

@@ -23,6 +23,7 @@ def task_arithmetic(
     return assemble(
         base,
         lambda name: by_blocks(name, [base, *experts], lambda parts: _sum(parts).mul_(scale).add_(parts[0])),
+        experts,
     )
 
 

@@ -55,7 +55,7 @@ def ties(
     def merge(parts: Sequence[Tensor]) -> Tensor:
         return parts[0] + scale * disjoint_merge(trim(updates(parts), thresholds), sign, rule)
 
-    return assemble(base, lambda name: by_blocks(name, [base, *experts], merge))
+    return assemble(base, lambda name: by_blocks(name, [base, *experts], merge), experts)
 
 
 def trim_thresholds(base: StateDict, experts: Sequence[StateDict], keep: float) -> list[float]:

@@ -29,7 +29,7 @@ def tsv_m(*, base: StateDict, experts: Sequence[StateDict], access: Access, scal
         is_mergeable = tau.dim() == 3 and min(tau.shape[1:]) >= len(tau)
         return scale * (merged_update(tau) if is_mergeable else tau.mean(0))
 
-    return add(base, delta)
+    return add(base, delta, experts)
 
 
 def merged_update(tau: Tensor) -> Tensor:

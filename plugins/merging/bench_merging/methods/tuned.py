@@ -39,5 +39,5 @@ def tuned(
     origin = widened(base)
     whole = METHODS[of](base=origin, experts=[widened(e) for e in experts], access=access, scale=1.0)
     update = {name: whole[name] - origin[name] for name in floating(base)}
-    candidates = (add(base, lambda name, scale=scale: scale * update[name]) for scale in SCALES)
+    candidates = (add(base, lambda name, scale=scale: scale * update[name], experts) for scale in SCALES)
     return max(candidates, key=access.mean_accuracy)

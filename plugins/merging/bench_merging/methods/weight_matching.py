@@ -4,7 +4,7 @@ arXiv:2209.04836.
     groups    sets of interchangeable units, and the axes of tensors where they stand (`network.Axis`)
     P_g       permutation of group g of expert B
     A_g       sum over the group's axes of M_A M_B^T, (n, n): M is the tensor with that axis first, flattened, and B
-              already permuted by all other groups
+              already permuted by all other groups; statistics of normalisation do not count, but move with their units
     step      P_g = the assignment that maximises <A_g, P_g>; the groups in random order, until a sweep changes nothing
 
 More than two experts are matched as in the paper's MergeMany: each in turn to the mean of the others, until a round
@@ -20,7 +20,7 @@ from torch import Tensor
 from bench_merging import limits
 from bench_merging.access import Access
 from bench_merging.network import Axis, Groups
-from bench_merging.state import StateDict, assemble
+from bench_merging.state import StateDict, assemble, is_statistic
 
 PROGRESS = 1e-12
 Permutations = list[Tensor]
@@ -79,7 +79,7 @@ def units(state: StateDict, group: Sequence[Axis]) -> int:
 def _similarity(a: StateDict, b: StateDict, groups: Groups, found: Permutations, g: int) -> Tensor:
     others = [(group, p) for i, (group, p) in enumerate(zip(groups, found, strict=True)) if i != g]
     total = torch.zeros(len(found[g]), len(found[g]), dtype=torch.float64)
-    for axis in groups[g]:
+    for axis in (axis for axis in groups[g] if not is_statistic(axis.tensor)):
         here = rows(a[axis.tensor], axis)
         tensor = b[axis.tensor]
         for group, p in others:

@@ -27,6 +27,7 @@ from bench_merging.access import Access
 from bench_merging.methods.partial import mapped
 from bench_merging.methods.weight_matching import units
 from bench_merging.network import Axis, Groups, Network
+from bench_merging.normalisation import reestimated
 from bench_merging.state import StateDict, assemble
 
 
@@ -50,7 +51,8 @@ def zipit(
     zips = []
     for features in zip(*activations, strict=True):
         zips.append(pairing(correlation(torch.cat(features, dim=1)), len(experts), alpha, beta))
-    return assemble(base, lambda name: zipped(name, experts, groups, zips).float())
+    merged = assemble(base, lambda name: zipped(name, experts, groups, zips).float())
+    return reestimated(access.network, merged, access.inputs)
 
 
 def group_activations(network: Network, state: StateDict, x: Tensor, groups: Groups) -> list[Tensor]:
