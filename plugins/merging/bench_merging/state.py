@@ -2,7 +2,8 @@
 
 Nothing here or in the methods asks for two tensors of a model at once unless its algorithm does, so that weights which
 lie in memory-mapped files are never in memory as a whole. Floating tensors are computed on in float32 and given back in
-their own type; integer buffers (positions, counters) are the base's.
+their own type; integer buffers (positions, counters) are the base's. Running means and variances of batch normalisation
+are no weights, though they are floating: `assemble` says what becomes of them.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,9 +22,14 @@ class WeightsError(BenchError):
     """Weights that cannot be merged; the message names the tensor and the model."""
 
 
+def is_statistic(name: str) -> bool:
+    """Return whether a tensor is a running mean or variance of batch normalisation."""
+    return name.rpartition(".")[2] in ("running_mean", "running_var")
+
+
 def floating(base: StateDict) -> list[str]:
-    """Return the names of the tensors that are merged, in sorted order."""
-    return sorted(name for name in base if base[name].is_floating_point())
+    """Return the names of the tensors that are merged, in sorted order; statistics are not among them."""
+    return sorted(name for name in base if base[name].is_floating_point() and not is_statistic(name))
 
 
 def task_vectors(name: str, base: StateDict, experts: Sequence[StateDict]) -> Tensor:
@@ -65,17 +71,28 @@ def products(name: str, models: Sequence[StateDict], vectors: Callable[[list[Ten
     return sum(every, next(every))
 
 
-def add(base: StateDict, delta: Callable[[str], Tensor]) -> dict[str, Tensor]:
-    """Return theta_0 + delta(name) for every floating tensor, and the base's other tensors."""
-    return assemble(base, lambda name: base[name].float() + delta(name))
+def add(base: StateDict, delta: Callable[[str], Tensor], experts: Sequence[StateDict]) -> dict[str, Tensor]:
+    """Return theta_0 + delta(name) for every floating tensor, and the others as `assemble` does."""
+    return assemble(base, lambda name: base[name].float() + delta(name), experts)
 
 
-def assemble(base: StateDict, value: Callable[[str], Tensor]) -> dict[str, Tensor]:
-    """Return a model whose floating tensors are value(name), in the base's types, and whose others are the base's."""
-    return {
-        name: value(name).to(tensor.dtype) if tensor.is_floating_point() else tensor.clone()
-        for name, tensor in base.items()
-    }
+def assemble(base: StateDict, value: Callable[[str], Tensor], experts: Sequence[StateDict] = ()) -> dict[str, Tensor]:
+    """Return a model whose floating tensors are value(name), in the base's types, and whose others are the base's.
+
+    Statistics of batch normalisation tell what a network has seen, and a difference of two is no update: a multiple of
+    it can make a variance negative. They are the mean of those of `experts`, whatever the method does with weights;
+    where none are given they are value(name), as for methods that permute units or hand models over. Some methods that
+    see inputs then estimate them anew: see `normalisation`.
+    """
+
+    def made(name: str, tensor: Tensor) -> Tensor:
+        if not tensor.is_floating_point():
+            return tensor.clone()
+        if experts and is_statistic(name):
+            return torch.stack([expert[name].float() for expert in experts]).mean(0).to(tensor.dtype)
+        return value(name).to(tensor.dtype)
+
+    return {name: made(name, tensor) for name, tensor in base.items()}
 
 
 def flat_magnitudes(base: StateDict, expert: StateDict, names: Sequence[str] | None = None) -> Tensor:
@@ -137,3 +154,5 @@ def _faults_of(name: str, origin: Tensor, tensor: Tensor) -> Iterator[str]:
         yield f"'{name}' is of the type {tensor.dtype}, in the base {origin.dtype}"
     if not tensor.isfinite().all():
         yield f"'{name}' holds NaN or infinity"
+    if name.endswith("running_var") and (tensor < 0).any():
+        yield f"'{name}' holds variances below 0"

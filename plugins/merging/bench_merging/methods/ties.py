@@ -19,6 +19,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from bench_merging import limits
 from bench_merging.access import Access
 from bench_merging.state import (
     StateDict,
@@ -41,22 +42,21 @@ def ties(
     access: Access,
     keep: float = 0.2,
     scale: float = 1.0,
-    rule: Rule = "mean",
+    rule: Literal["mean", "sum", "max"] = "mean",
 ) -> dict[str, Tensor]:
     """Return the base with the merged, trimmed task vectors added.
 
     Raises:
-        ValueError: `keep` is not in (0, 1].
+        ValueError: see `limits.ties`.
     """
-    if not 0 < keep <= 1:
-        raise ValueError(f"keep must be in (0, 1], got {keep}")
+    limits.ties(keep=keep, scale=scale)
     thresholds = trim_thresholds(base, experts, keep)
     sign = majority(base, experts, thresholds)
 
     def merge(parts: Sequence[Tensor]) -> Tensor:
         return parts[0] + scale * disjoint_merge(trim(updates(parts), thresholds), sign, rule)
 
-    return assemble(base, lambda name: by_blocks(name, [base, *experts], merge, stacked=True))
+    return assemble(base, lambda name: by_blocks(name, [base, *experts], merge, stacked=True), experts)
 
 
 def trim_thresholds(base: StateDict, experts: Sequence[StateDict], keep: float) -> list[float]:
@@ -86,8 +86,8 @@ def trimmed(name: str, base: StateDict, experts: Sequence[StateDict], thresholds
 
 def trim(tau: Tensor, thresholds: Sequence[float]) -> Tensor:
     """Return task vectors (K, *shape) with 0 for what does not reach its expert's threshold. Changes tau."""
-    limits = torch.tensor(thresholds).view(-1, *[1] * (tau.dim() - 1))
-    return tau.masked_fill_(tau.abs() < limits, 0)
+    least = torch.tensor(thresholds).view(-1, *[1] * (tau.dim() - 1))
+    return tau.masked_fill_(tau.abs() < least, 0)
 
 
 def majority(base: StateDict, experts: Sequence[StateDict], thresholds: Sequence[float]) -> float:
