@@ -1,6 +1,7 @@
 """What neural fields and their signals can be asked for; see `bench_pde.solver_limits`. Imports no array library.
 
-A field of points with `dimensions` coordinates has `outputs` channels and is stored in at most `numbers` numbers.
+A field of points with `dimensions` coordinates has `outputs` channels, is fitted to so many `samples`, and is stored in
+at most `numbers` numbers.
 """
 
 from collections.abc import Callable, Mapping
@@ -74,6 +75,7 @@ def neurbf(
     *,
     dimensions: int,
     outputs: int,
+    samples: int,
     numbers: int,
     kernel: str,
     neighbours: int,
@@ -104,6 +106,8 @@ def neurbf(
             f"{numbers} numbers leave {max(count, 0)} kernels of {each} beside a network {hidden} wide and a grid, "
             f"and {neighbours} are needed; give more"
         )
+    if count > samples:
+        raise ValueError(f"{count} kernels are more than the {samples} samples; give fewer numbers")
     return cells, table, count
 
 
@@ -123,8 +127,11 @@ def task(name: str, params: Mapping[str, Any]) -> dict[str, Any]:
     """Check the parameters of a task, and return what a field of it is like. Raises ValueError."""
     obey(fitting, params)
     obey(_SIGNALS[name], params)
-    dimensions, outputs = (3, 1) if name == "fit-shape" else (2, 3)
-    return {"dimensions": dimensions, "outputs": outputs, "numbers": params["numbers"]}
+    numbers = params["numbers"]
+    if name == "fit-shape":
+        return {"dimensions": 3, "outputs": 1, "samples": params["samples"], "numbers": numbers}
+    side = params["size"] if name == "fit-drawing" else 32 * params["side"]
+    return {"dimensions": 2, "outputs": 3, "samples": side**2, "numbers": numbers}
 
 
 def method(name: str, given: Mapping[str, Any], params: Mapping[str, Any]) -> None:

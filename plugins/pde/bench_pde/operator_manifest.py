@@ -6,7 +6,7 @@ from bench_pde import published_files
 from bench_pde.family import NEURAL_OPERATOR
 from harness import Dataset, Method, Preset
 
-_FITS = "bench_pde.limits:method"
+_FITS = "bench_pde.operator_limits:method"
 _ANY_GRID = frozenset({"1d", "2d", "any-grid"})
 _BUILT_FOR_ONE = frozenset({"1d", "2d"})
 _FNO = "Li et al. 2021, arXiv:2010.08895"

@@ -171,6 +171,13 @@ def fitting(method):
         ("hash-grid", DRAWN, {}, fitting(HashGrid), "3000 numbers leave no table"),
         ("hash-grid", DRAWN, {"finest": 3}, fitting(HashGrid), "coarsest from 1 to finest, got 16, 16 and 3"),
         ("neurbf", DRAWN, {}, fitting(NeuRBF), "3000 numbers leave 0 kernels of 37"),
+        (
+            "neurbf",
+            given("fit-drawing", size=8, numbers=10**5),
+            {},
+            lambda: NeuRBF(signal=IMAGE, numbers=10**5),
+            "kernels are more than the (64|100) samples",
+        ),
         ("neurbf", DRAWN, {"lowest": 0.0}, fitting(NeuRBF), "lowest must be positive, got 0"),
         ("lpn", given("deblur"), {"beta": 0.0}, lambda **p: lpn(shape=[1], **p), "beta must be positive, got 0"),
         ("dncnn", given("deblur"), {"depth": 1}, lambda **p: DnCNN(shape=[1, 8, 8], **p), "depth must be at least 2"),
@@ -218,7 +225,7 @@ def test_they_are_told_in_one_line_before_any_run(bench):  # noqa: F811
         assert (done.returncode, message in done.stderr, done.stderr.count("\n")) == (2, True, 1), done.stderr
 
 
-@pytest.mark.parametrize("module", ["limits", *MODULES])
+@pytest.mark.parametrize("module", ["limits", "operator_limits", *MODULES])
 def test_the_rules_load_no_array_library(module):
     code = f"import sys, bench_pde.{module}; sys.exit(bool({{'numpy', 'torch', 'scipy'}} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

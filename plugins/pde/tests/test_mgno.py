@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from bench_pde.limits import mgno
 from bench_pde.methods.mgno import MgNO, VCycle
+from bench_pde.operator_limits import mgno
 
 
 @pytest.fixture(autouse=True)

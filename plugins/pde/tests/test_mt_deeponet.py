@@ -179,7 +179,15 @@ def test_the_square_is_the_problem_of_darcy():
     from bench_pde.equations import darcy
 
     K = np.exp(darcy_shapes.log_conductivity(17, np.random.default_rng(0)))
+    K = np.pad(K[1:-1, 1:-1], 1, mode="edge")  # what is beyond the shape is not seen
     assert np.abs(darcy_shapes.solve(K, darcy_shapes.inside("square", 17)) - darcy.solve(K)).max() < 1e-14
+
+
+@pytest.mark.parametrize("shape", darcy_shapes.SHAPES)
+def test_the_input_tells_all_that_the_pressure_depends_on(shape):
+    K = np.exp(darcy_shapes.log_conductivity(24, np.random.default_rng(0)))
+    mask = darcy_shapes.inside(shape, 24)
+    assert np.array_equal(darcy_shapes.solve(np.where(mask, K, 9.0), mask), darcy_shapes.solve(K, mask))
 
 
 def test_shapes_are_as_large_as_they_are():

@@ -41,11 +41,16 @@ def solve(a: np.ndarray, f: np.ndarray | float = 1.0) -> np.ndarray:
     return u
 
 
-def stiffness(a: np.ndarray) -> scipy.sparse.spmatrix:
-    """Return the matrix of -∇ · (a ∇) on the inner nodes, ((n-2)², (n-2)²), symmetric and positive definite."""
+def stiffness(a: np.ndarray, inside: np.ndarray | None = None) -> scipy.sparse.spmatrix:
+    """Return the matrix of -∇ · (a ∇) on the inner nodes, ((n-2)², (n-2)²), symmetric and positive definite.
+
+    Where a is known `inside` only, (n, n), a face with one such node has the conductivity of that, and one without 0.
+    """
     m = len(a) - 2
-    down = (a[1:, 1:-1] + a[:-1, 1:-1]) / 2  # faces between rows, (n-1, m)
-    right = (a[1:-1, 1:] + a[1:-1, :-1]) / 2
+    known = np.ones_like(a) if inside is None else inside.astype(a.dtype)
+    total = a * known
+    down = (total[1:] + total[:-1])[:, 1:-1] / np.maximum(known[1:] + known[:-1], 1)[:, 1:-1]  # between rows, (n-1, m)
+    right = (total[:, 1:] + total[:, :-1])[1:-1] / np.maximum(known[:, 1:] + known[:, :-1], 1)[1:-1]
     diagonal = down[:-1] + down[1:] + right[:, :-1] + right[:, 1:]
     beside = -right[:, 1:].copy()
     beside[:, -1] = 0  # the last of a row is no neighbour of the first of the next

@@ -5,7 +5,8 @@ nodes inside it, are the input. Published: 100 x 100 nodes, 1,800 + 200 samples 
 
 The paper leaves open what drives the flow and how K is distributed. Those are our own: 1, and log K a Gaussian field of
 cosines with unit variance and spectrum exp(-|π k ℓ|²/2), ℓ = 0.25. Five-point differences as in
-`bench_pde.equations.darcy`, with u = 0 on all nodes that are not inside: the edge of a shape is a staircase.
+`bench_pde.equations.darcy`, with u = 0 on all nodes that are not inside: the edge of a shape is a staircase. What K is
+beyond it, which the input does not show, has no part in u.
 """
 
 from typing import Literal
@@ -43,7 +44,7 @@ def inside(shape: str, n: int) -> np.ndarray:
 def solve(K: np.ndarray, mask: np.ndarray, f: np.ndarray | float = 1.0) -> np.ndarray:
     """Return u, (n, n), which is 0 where `mask` is false."""
     inner = mask[1:-1, 1:-1].ravel()
-    matrix = stiffness(K).tocsr()[inner][:, inner].tocsc()
+    matrix = stiffness(K, mask).tocsr()[inner][:, inner].tocsc()
     u = np.zeros_like(K)
     u[mask] = scipy.sparse.linalg.spsolve(matrix, np.broadcast_to(f, K.shape)[mask], permc_spec="MMD_AT_PLUS_A")
     return u

@@ -78,7 +78,8 @@ class NeuRBF(nn.Module):
                 on a regular grid.
 
         Raises:
-            ValueError: the budget leaves fewer kernels than neighbours, or a parameter is out of range.
+            ValueError: the budget leaves fewer kernels than neighbours or more than samples that have detail, or a
+                parameter is out of range.
         """
         super().__init__()
         dimensions, outputs = signal.points.shape[1], signal.values.shape[1]
@@ -92,6 +93,7 @@ class NeuRBF(nn.Module):
         cells, table, count = field_limits.neurbf(
             dimensions=dimensions,
             outputs=outputs,
+            samples=len(signal.points),
             numbers=numbers,
             kernel=kernel,
             neighbours=neighbours,
@@ -160,8 +162,6 @@ def _adaptive(signal: Signal, kernel: Kernel, count: int) -> tuple[Tensor, Tenso
 def _random(signal: Signal, kernel: Kernel, count: int) -> tuple[Tensor, Tensor]:
     d = signal.points.shape[1]
     centres = signal.points[torch.randperm(len(signal.points))[:count]].clone()
-    if len(centres) < count:
-        raise ValueError(f"{count} kernels are more than the {len(signal.points)} samples")
     spacing = 2 / count ** (1 / d)
     if kernel == "linear":
         return centres, torch.full((count, 1), 1 / spacing)

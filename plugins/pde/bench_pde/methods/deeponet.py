@@ -21,7 +21,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from bench_pde import limits
+from bench_pde import operator_limits
 from bench_pde.grids import channels_first, coordinates
 
 
@@ -88,7 +88,7 @@ def _convolutional(inputs: int, outputs: int, grid: tuple[int, ...]) -> nn.Modul
     convolutions = nn.Sequential(
         nn.Conv2d(inputs, 64, 5, stride=2), nn.ReLU(), nn.Conv2d(64, 128, 5, stride=2), nn.ReLU(), nn.Flatten()
     )
-    limits.deeponet(grid=grid)
+    operator_limits.deeponet(grid=grid)
     with torch.no_grad():
         size = convolutions(torch.zeros(1, inputs, *grid)).shape[-1]
     return nn.Sequential(convolutions, nn.Linear(size, 128), nn.ReLU(), nn.Linear(128, outputs))

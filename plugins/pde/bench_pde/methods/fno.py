@@ -31,7 +31,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import gelu, pad
 
-from bench_pde import limits
+from bench_pde import operator_limits
 from bench_pde.grids import coordinates
 
 
@@ -121,7 +121,7 @@ class FNO(nn.Module):
         dimensions = len(grid)
         if dimensions not in (1, 2):
             raise ValueError(f"the grid must have one or two dimensions, got {dimensions}")
-        limits.fno(grid=grid, modes=modes)
+        operator_limits.fno(grid=grid, modes=modes)
         self.is_library = variant == "library"
         self.padding = (9 if dimensions == 2 else 2) if padding is None else padding
         if boundary == "periodic" or self.is_library:

@@ -21,7 +21,7 @@ with their input; here T wraps around. Sizes of the paper's Darcy networks: 4 la
 from torch import Tensor, nn
 from torch.nn.functional import gelu, pad
 
-from bench_pde import limits
+from bench_pde import operator_limits
 from bench_pde.grids import channels_first, channels_last
 
 _PADDING = {"periodic": "circular", "dirichlet": "zeros", "open": "reflect"}
@@ -58,7 +58,7 @@ class MgNO(nn.Module):
         super().__init__()
         if len(grid) != 2:
             raise ValueError(f"MgNO works on grids of two dimensions, got {len(grid)}")
-        sizes = limits.mgno(grid=grid, levels=levels, boundary=boundary)
+        sizes = operator_limits.mgno(grid=grid, levels=levels, boundary=boundary)
         widths = [in_channels, *[width] * layers]
         options = {"pre": pre, "post": post, "restrict_residual": restrict_residual, "mode": _PADDING[boundary]}
         self.cycles = nn.ModuleList(VCycle(f, width, sizes, **options) for f in widths[:-1])

@@ -33,7 +33,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from bench_pde import limits
+from bench_pde import operator_limits
 from bench_pde.grids import channels_first, coordinates
 
 SLOPE = 0.2
@@ -69,7 +69,7 @@ class MTDeepONet(nn.Module):
     ) -> None:
         super().__init__()
         self.grid, self.has_end, dimensions = tuple(grid), boundary != "periodic", len(grid)
-        self.on_shapes = limits.mt_deeponet(
+        self.on_shapes = operator_limits.mt_deeponet(
             grid=grid, in_channels=in_channels, network=network, coefficients=coefficients
         )
         self.coefficients = coefficients

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate, pad
 
-from bench_pde import limits
+from bench_pde import operator_limits
 from bench_pde.grids import channels_first, channels_last, padding_mode
 
 
@@ -55,7 +55,7 @@ class SineNet(nn.Module):
         super().__init__()
         if len(grid) != 2:
             raise ValueError(f"SineNet works on grids of two dimensions, got {len(grid)}")
-        limits.halved(grid=grid, times=levels)
+        operator_limits.halved(grid=grid, times=levels)
         mode = padding_mode(boundary)
         widths = [int(width * multiplier**level) for level in range(levels + 1)]
         self.first = nn.Conv2d(in_channels, width, 3, padding=1, padding_mode=mode)

@@ -18,7 +18,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from bench_pde import limits
+from bench_pde import operator_limits
 from bench_pde.grids import CONVOLUTIONS, TRANSPOSED, channels_first, channels_last, padding_mode
 
 _NORMS: dict[int, type[nn.Module]] = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d}
@@ -52,7 +52,7 @@ class UNet(nn.Module):
     ) -> None:
         super().__init__()
         dimensions, self.levels = len(grid), levels
-        limits.u_net(grid=grid, levels=levels)
+        operator_limits.u_net(grid=grid, levels=levels)
         mode = padding_mode(boundary) if padding == "boundary" else "zeros"
         widths = [features * 2**level for level in range(levels + 1)]
         pairs = list(zip([in_channels, *widths], widths, strict=False))

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import gelu, pad
 
-from bench_pde import limits
+from bench_pde import operator_limits
 from bench_pde.grids import CONVOLUTIONS, TRANSPOSED, channels_first, channels_last, padding_mode
 
 
@@ -46,7 +46,7 @@ class ModernUNet(nn.Module):
         padding: Literal["boundary", "zeros"] = "boundary",
     ) -> None:
         super().__init__()
-        factors = limits.u_net_modern(grid=grid, multipliers=multipliers)
+        factors = operator_limits.u_net_modern(grid=grid, multipliers=multipliers)
         mode, dimensions = padding_mode(boundary) if padding == "boundary" else "zeros", len(grid)
         conv = CONVOLUTIONS[dimensions]
 
