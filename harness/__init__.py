@@ -5,7 +5,7 @@ What a plugin needs is here; `harness.train`, `harness.data`, `harness.download`
 are `harness.executors` and `harness.worker` for executors. Everything else is private to the core.
 """
 
-from harness.errors import BenchError, Skip
+from harness.errors import BenchError, Diverged, Skip
 from harness.hookspecs import hookimpl
 from harness.space import Choice, Integers, LogUniform, Space, Uniform
 from harness.spec import (
@@ -38,6 +38,7 @@ __all__ = [
     "Choice",
     "Context",
     "Dataset",
+    "Diverged",
     "Executor",
     "Family",
     "File",

@@ -38,14 +38,21 @@ def plots_of(results: Results, boards: Sequence[Leaderboard], overviews: Sequenc
         of = f"-{overview.family}" if len({o.family for o in overviews}) > 1 else ""
         of += f"-{overview.device}-{overview.hardware}" if overview.place else ""
         found += over_tasks.plots_of(results, overview, of, look)
-    shown = methods[:MOST_METHODS]
+
+    def facets(name: str, title: str, caption: str, table: pd.DataFrame, draw: Callable[..., Figure]) -> list[Plot]:
+        if table.empty:
+            return [Plot(name, title, caption, table, None, _NOTHING[name])]
+        return [
+            _facets(name + suffix, title + of, caption, page, draw, methods, look) for suffix, of, page in _pages(table)
+        ]
+
     return [
-        _facets("scores", "Scores on each task", SCORES, _scores(results, boards), plots.scores, shown, look),
-        _facets("pareto", "Quality and cost", PARETO, _pareto(results, boards, overviews), plots.pareto, shown, look),
+        *facets("scores", "Scores on each task", SCORES, _scores(results, boards), plots.scores),
+        *facets("pareto", "Quality and cost", PARETO, _pareto(results, boards, overviews), plots.pareto),
         *found,
-        _facets("curves", "Learning curves", CURVES, _curves(results, boards), plots.curves, shown, look),
-        _facets("tuning", "What tuning buys", TUNING, _tuning(results), _trials, shown, look),
-        _facets("scaling", "Cost against size", SCALING, _scaling(results), plots.scaling, shown, look),
+        *facets("curves", "Learning curves", CURVES, _curves(results, boards), plots.curves),
+        *facets("tuning", "What tuning buys", TUNING, _tuning(results, boards), _trials),
+        *facets("scaling", "Cost against size", SCALING, _scaling(results), plots.scaling),
     ]
 
 
@@ -82,6 +89,25 @@ def order(boards: Sequence[Leaderboard], overviews: Sequence[Overview]) -> list[
     return list(dict.fromkeys([*ranked, *rest, *unscored]))
 
 
+def _pages(table: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
+    """Return what goes into a figure each, with the ends of its name and of its title.
+
+    All of the table where a figure has room for it. Otherwise there is one figure for each family, whose methods meet
+    no others, or as many as it needs.
+    """
+    if table["task"].nunique() <= MOST_TASKS:
+        return [("", "", table)]
+    pages, families = [], list(dict.fromkeys(table["family"]))
+    for family in families:
+        tasks = table.loc[table["family"] == family, "task"].unique()
+        count = math.ceil(len(tasks) / MOST_TASKS)
+        for i, some in enumerate(np.array_split(tasks, count), start=1):
+            page = table[(table["family"] == family) & table["task"].isin(some)]
+            names = [*([str(family)] if len(families) > 1 else []), *([str(i)] if count > 1 else [])]
+            pages.append(("".join(f"-{name}" for name in names), ", ".join(["", *names]), page))
+    return pages
+
+
 def _facets(
     name: str,
     title: str,
@@ -91,34 +117,37 @@ def _facets(
     methods: Sequence[str],
     look: Mapping[str, Look],
 ) -> Plot:
-    """Return a plot with a panel for each task, where there is room for them."""
-    if table.empty:
-        return Plot(name, title, caption, table, None, _NOTHING[name])
-    tasks = table["task"].nunique()
-    if tasks > MOST_TASKS:
-        if "" not in set(table.get("panel", [])):
-            why = f"{tasks} tasks are more than the {MOST_TASKS} that a figure has room for"
-            return Plot(name, title, caption, table, None, why)
-        drawn = table[table["panel"] == ""]
-        caption += f" Of {tasks} panels only the last is drawn: a figure has room for {MOST_TASKS}."
-    else:
-        drawn = table
-    present = [method for method in methods if (drawn["method"] == method).any()]
-    if drawn["method"].nunique() > len(present):
-        caption += f" Only the {len(present)} best of {drawn['method'].nunique()} methods are drawn."
-    return Plot(name, title, caption, table, partial(_draw_some, draw, present, look, len(drawn) < len(table)))
+    """Return a plot with a panel for each task, of as many methods as an eye can follow."""
+    present = [method for method in methods if (table["method"] == method).any()]
+    shown = present[:MOST_METHODS]
+    if len(shown) < len(present):
+        caption += f" Only the {len(shown)} best of {len(present)} methods are drawn."
+    if of := _shared(list(table["task"].unique())):
+        caption += f" All panels are of {of}."
+    return Plot(name, title, caption, table, partial(_draw_some, draw, shown, look, of))
+
+
+def _shared(tasks: Sequence[str]) -> str:
+    """Return the words that all labels begin with, of which each has more; what follows a colon is no label's own."""
+    words = [task.split() for task in tasks]
+    count = 0
+    for column in list(zip(*words, strict=False))[: min(map(len, words)) - 1]:
+        if len(set(column)) > 1 or ":" in column[0]:
+            break
+        count += 1
+    return " ".join(words[0][:count]) if len(tasks) > 1 else ""
 
 
 def _draw_some(
-    draw: Callable[..., Figure], methods: Sequence[str], look: Mapping[str, Look], overall: bool, table: pd.DataFrame
+    draw: Callable[..., Figure], methods: Sequence[str], look: Mapping[str, Look], of: str, table: pd.DataFrame
 ) -> Figure:
-    chosen = table[table["method"].isin(methods)]
-    return draw(chosen[chosen["panel"] == ""] if overall else chosen, methods, look)
+    drawn = table[table["method"].isin(methods)]
+    return draw(drawn.assign(task=drawn["task"].str.removeprefix(of).str.strip()), methods, look)
 
 
 _NOTHING = {
     "scores": "nothing is scored",
-    "pareto": "no cost was measured",
+    "pareto": "no cost was measured, or all cost the same",
     "curves": "no task was scored at several steps on validation data",
     "tuning": "nothing was tuned",
     "scaling": "no cost was measured at several sizes",
@@ -143,6 +172,7 @@ def _scores(results: Results, boards: Sequence[Leaderboard]) -> pd.DataFrame:
             low, high = ends(standing.score)
             rows.append(
                 {
+                    "family": board.family,
                     "task": _label(board),
                     "axis": _axis(board.metric, board.better, results.metrics[board.metric]["unit"]),
                     "method": standing.method,
@@ -159,8 +189,14 @@ def _scores(results: Results, boards: Sequence[Leaderboard]) -> pd.DataFrame:
 
 
 def _cost(results: Results, boards: Sequence[Leaderboard]) -> str:
-    """Return the cost that most standings have; of several the first of `COSTS`."""
-    names = [name for board in boards for standing in board.standings for name in standing.costs]
+    """Return the cost that tells most standings apart; of several the first of `COSTS`."""
+    names = [
+        name
+        for board in boards
+        for standing in board.standings
+        for name, cost in standing.costs.items()
+        if any(other.costs.get(name, cost) != cost for other in board.standings)
+    ]
     if not names:
         return ""
     most = max(names.count(name) for name in set(names))
@@ -177,7 +213,7 @@ def _pareto(results: Results, boards: Sequence[Leaderboard], overviews: Sequence
             pd.DataFrame(
                 [(s.method, s.costs[cost], s.score.mean) for s in board.standings if cost in s.costs],
                 columns=["method", "cost", "score"],
-            ).assign(task=_label(board), axis=_axis(board.metric, board.better), panel=board.task),
+            ).assign(family=board.family, task=_label(board), axis=_axis(board.metric, board.better)),
             board.better,
         )
         for board in boards
@@ -206,7 +242,7 @@ def _overall_costs(overview: Overview, boards: Sequence[Leaderboard], cost: str)
     ]
     name = f"all tasks ({overview.place})" if overview.place else "all tasks"
     found = pd.DataFrame(rows, columns=["method", "cost", "score"])
-    return found.assign(task=name, axis="interquartile mean ↑", panel="")
+    return found.assign(family=overview.family, task=name, axis="interquartile mean ↑")
 
 
 def _front(table: pd.DataFrame, better: str) -> pd.DataFrame:
@@ -222,8 +258,8 @@ def _front(table: pd.DataFrame, better: str) -> pd.DataFrame:
 def _curves(results: Results, boards: Sequence[Leaderboard]) -> pd.DataFrame:
     """Return the mean of each task's primary metric over seeds, at each step on validation data, with t-intervals."""
     rows = results.rows[(results.rows["split"] == "val") & (results.rows["status"] == "done")]
-    primary = {board.task: (board.metric, board.better) for board in boards}
-    metric = rows["task_label"].map({task: name for task, (name, _) in primary.items()})
+    posed = {board.task: board for board in boards}
+    metric = rows["task_label"].map({task: board.metric for task, board in posed.items()})
     rows = rows[rows["metric"] == metric]
     rows = rows.sort_values("step", kind="stable")
     keys = ["task_label", "hardware", "device", "method_label", "step"]
@@ -237,19 +273,22 @@ def _curves(results: Results, boards: Sequence[Leaderboard]) -> pd.DataFrame:
     place = " (" + found["device"] + " of " + found["hardware"] + ")" if several else ""
     found = found.assign(
         task=found["task_label"] + place,
-        axis=[_axis(*primary[task]) for task in found["task_label"]],
+        family=[posed[task].family for task in found["task_label"]],
+        axis=[_axis(posed[task].metric, posed[task].better) for task in found["task_label"]],
         low=found["mean"] - half,
         high=found["mean"] + half,
     )
     renamed = found.rename(columns={"method_label": "method", "size": "n"})
-    columns = ["task", "axis", "method", "step", "mean", "low", "high", "n"]
+    columns = ["family", "task", "axis", "method", "step", "mean", "low", "high", "n"]
     return renamed[columns].reset_index(drop=True)
 
 
-def _tuning(results: Results) -> pd.DataFrame:
+def _tuning(results: Results, boards: Sequence[Leaderboard]) -> pd.DataFrame:
     """Return the expected best of k trials for each method and task that was tuned, k from 1 to the budget."""
+    families = {board.task: board.family for board in boards}
     rows = [
         {
+            "family": families.get(search.task, ""),
             "task": search.task,
             "axis": _axis(search.metric, search.better),
             "method": search.method,
@@ -274,13 +313,13 @@ def _scaling(results: Results) -> pd.DataFrame:
     rows = results.rows
     is_sized = rows["split"].fillna("").str.split("-").str[0] == "size"  # "size", or "size-" and what was measured
     rows = rows[is_sized & rows["metric"].isin(SIZED) & (rows["status"] == "done")]
-    keys = ["task_label", "split", "metric", "method_label"]
+    keys = ["family", "task_label", "split", "metric", "method_label"]
     tables = []
-    for (task, split, metric, method), group in rows.groupby(keys, sort=False):
+    for (family, task, split, metric, method), group in rows.groupby(keys, sort=False):
         group = group[(group["value"] > 0) & (group["step"] > 0)]
         if group["step"].nunique() > 1:
             label, unit = " ".join([str(task), *str(split).split("-")[1:]]), results.metrics[str(metric)]["unit"]
-            tables.append(_fitted(group, label, str(metric), str(method), unit))
+            tables.append(_fitted(group, label, str(metric), str(method), unit).assign(family=str(family)))
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
 

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TIMES = [0.5, 1, 2, 4, 8, 16]  # the ticks of factors
-BOLD = 1.12  # how much wider letters are
 FEW_BANDS = 5  # more bands hide each other
 
 
@@ -297,10 +296,10 @@ def pairs(table: pd.DataFrame, methods: Sequence[str]) -> Figure:
 
 
 def _name(axes: Axes, title: str, x: str, y: str = "") -> None:
-    room = axes.get_window_extent().width / axes.figure.dpi + 0.3  # inches, some of the gap to the next panel
+    room = axes.get_window_extent().width / axes.figure.dpi + style.MARGIN
     shown, most = short(title), style.LONGEST
-    while style.widest([shown]) * BOLD > room and most > 8:
-        shown, most = short(title, most), most - 2
+    while style.width(shown, style.TITLE_SIZE, "bold") > room and most > 8:
+        shown, most = short(title, most), most - 1
     axes.set_title(shown)
     axes.set_xlabel(x)
     axes.set_ylabel(y)

@@ -25,11 +25,13 @@ COLOURS = ("#0173b2", "#d55e00", "#029e73", "#cc78bc", "#de8f05", "#56b4e9", "#5
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 DASHES = ("solid", (0, (4, 1.5)), (0, (1, 1.2)), (0, (5, 1.2, 1, 1.2)))
 SIZE = 8.0  # of text, in points
+TITLE_SIZE = SIZE + 0.5
+MARGIN = 0.12  # inches right of a panel, beyond which there is another, or the edge of the figure
 LONGEST = 34  # characters of a name; of a longer one the middle is left out
 
 _RC = {
     "font.size": SIZE,
-    "axes.titlesize": SIZE + 0.5,
+    "axes.titlesize": TITLE_SIZE,
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
     "axes.labelsize": SIZE,
@@ -100,18 +102,18 @@ def short(name: str, most: int = LONGEST) -> str:
 
 
 @cache
-def _font(size: float) -> Any:
+def _font(size: float, weight: str) -> Any:
     from matplotlib.font_manager import FontProperties
 
-    return FontProperties(family="DejaVu Sans", size=size)
+    return FontProperties(family="DejaVu Sans", size=size, weight=weight)
 
 
 @cache
-def width(text: str, size: float = SIZE) -> float:
+def width(text: str, size: float = SIZE, weight: str = "normal") -> float:
     """Return how wide a text is, in inches."""
     from matplotlib.textpath import text_to_path
 
-    return float(text_to_path.get_text_width_height_descent(text, _font(size), False)[0]) / 72
+    return float(text_to_path.get_text_width_height_descent(text, _font(size, weight), False)[0]) / 72
 
 
 def widest(texts: Sequence[str], size: float = SIZE) -> float:

@@ -100,7 +100,7 @@ def test_a_task_without_costs_is_left_out_of_the_front(made):
     found = made(2, 3, 2)
     bare = (found.history["task"] == "t1") & found.history["metric"].isin(["seconds_per_step", "parameters"])
     table = plots(Results(found.history[~bare], found._headers))["pareto"].table
-    assert set(table["panel"]) == {"t0"}
+    assert set(table["task"]) == {"t0"}
     assert table["cost"].dtype == float
 
 
@@ -146,15 +146,57 @@ def test_six_tasks_have_cliques_and_fewer_say_so(made):
     assert "cliques" in six.table
 
 
-def test_more_tasks_than_a_page_has_room_for_are_data_only(made, tmp_path):
+def test_tasks_of_one_family_that_a_figure_has_no_room_for_go_into_several(made):
     found = plots(made(13, 2, 1))
-    assert found["scores"].absent == "13 tasks are more than the 12 that a figure has room for"
-    assert found["scores"].table["task"].nunique() == 13
-    assert found["pareto"].draw is not None
-    assert "Of 14 panels only the last is drawn" in found["pareto"].caption
-    paths, svgs = drawing.write([found["scores"]], tmp_path, ["svg"])
-    assert [path.name for path in paths] == ["scores.csv"]
-    assert svgs == {}
+    assert [name for name in found if name.startswith("scores")] == ["scores-1", "scores-2"]
+    assert [found[f"scores-{i}"].table["task"].nunique() for i in (1, 2)] == [7, 6]
+    assert found["scores-2"].title == "Scores on each task, 2"
+    assert list(found["pareto-2"].table["task"].unique()) == [*(f"t{i}" for i in range(7, 13)), "all tasks"]
+    check_labels(found["scores-2"].draw(found["scores-2"].table))
+    assert [name for name in plots(made(12, 2, 1)) if name.startswith("scores")] == ["scores"]
+
+
+def test_families_that_a_figure_has_no_room_for_get_one_each(made):
+    found = made(14, 3, 1)
+    other = found.history["task"] == "t13"
+    rows = found.history.assign(family=found.history["family"].where(~other, "g"))
+    rows = rows[~(other & (rows["method"] == "m1"))]
+    found = plots(Results(rows, found._headers))
+    names = [name for name in found if name.startswith("scores")]
+    assert [name.removeprefix("scores-") for name in names] == ["f-1", "f-2", "g"]
+    assert list(found["scores-g"].table["method"]) == ["m0", "m2"]
+    check_labels(found["scores-g"].draw(found["scores-g"].table))
+
+
+POOLS = {f"t{i}": f"merge-data-free pool={pool}" for i, pool in enumerate(("procedural", "made-adamw", "of-a-cnn"))}
+UNLIKE = {f"t{i}": f"{i}-of-three-tasks option={'very-' * 6}long" for i in range(3)}
+
+
+@pytest.mark.parametrize("labels", [POOLS, UNLIKE], ids=["alike", "unlike"])
+def test_names_of_panels_keep_to_their_panels(made, monkeypatch, labels):
+    monkeypatch.setattr(figures, "_label", lambda board: labels[board.task])
+    found = plots(made(3, 4, 2))
+    for plot in (found["scores"], found["pareto"]):
+        with style.drawing():
+            check_labels(plot.draw(plot.table))
+        assert set(plot.table["task"]) - {"all tasks"} == set(labels.values())
+
+
+def test_panels_are_named_by_what_tells_them_apart(made, monkeypatch):
+    monkeypatch.setattr(figures, "_label", lambda board: POOLS[board.task])
+    plot = plots(made(3, 4, 2))["scores"]
+    assert plot.caption.endswith(" All panels are of merge-data-free.")
+    titles = [axes.get_title() for axes in plot.draw(plot.table).axes]
+    assert titles == ["pool=procedural", "pool=made-adamw", "pool=of-a-cnn"]
+
+
+def test_quality_is_drawn_against_a_cost_that_differs(made):
+    found = made(2, 3, 2)
+    rows = found.history.copy()
+    rows.loc[rows["metric"] == "seconds_per_step", "value"] = 1.0
+    assert set(plots(Results(rows, found._headers))["pareto"].table["cost_axis"]) == {"parameters"}
+    rows.loc[rows["metric"] == "parameters", "value"] = 1.0
+    assert plots(Results(rows, found._headers))["pareto"].absent == "no cost was measured, or all cost the same"
 
 
 def test_files_hold_what_was_drawn_and_are_the_same_again(made, tmp_path):

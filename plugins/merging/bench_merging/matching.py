@@ -25,7 +25,7 @@ LARGE = 0.3  # gamma of the directions that inputs mainly excite
 
 def matched(merged: StateDict, a: StateDict) -> dict[str, Tensor]:
     """Return B' of a merge half-way between two experts, float32."""
-    return {n: (2 * merged[n].double() - a[n].double()).float() for n in floating(a)}
+    return {n: (2 * merged[n].double() - a[n].double()).float() for n in a if a[n].is_floating_point()}
 
 
 @torch.no_grad()

@@ -11,6 +11,7 @@ _ALONE = frozenset({"one-model"})
 _ONE = _ALONE | {"order-invariant"}
 _MEAN = _ONE | {"idempotent"}
 _MATCHED = frozenset({"one-model", "idempotent", "midpoint"})
+_FITS = "bench_merging.limits:method"
 _RELEASED = "github.com/duguodong7/pcb-merging, "
 _PRESETS = {
     "pcb": (
@@ -250,6 +251,7 @@ def methods() -> Iterator[Method]:
                 traits,
                 summary,
                 presets=_PRESETS.get(name, ()),
+                check=_FITS,
             )
     yield from _compressions()
     yield from _feed_forward()
@@ -262,7 +264,8 @@ def _compressions() -> Iterator[Method]:
         ("unit-pruning", "unit_pruning", "", "control of ifm: as many units left out, those of least norm"),
     ):
         traits = frozenset({"threshold"})
-        yield Method(name, COMPRESSION, f"bench_merging.methods.ifm:{attribute}", reference, traits, summary)
+        target = f"bench_merging.methods.ifm:{attribute}"
+        yield Method(name, COMPRESSION, target, reference, traits, summary, check=_FITS)
 
 
 def _feed_forward() -> Iterator[Method]:
@@ -280,4 +283,5 @@ def _feed_forward() -> Iterator[Method]:
         "bench_merging.methods.ewa:ExpertsWeightsAveraging",
         "Huang et al. 2023, arXiv:2308.06093",
         summary="experts in training, each on a random part of the tokens, averaged at the end",
+        check=_FITS,
     )

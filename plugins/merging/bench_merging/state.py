@@ -2,7 +2,8 @@
 
 Nothing here or in the methods asks for two tensors of a model at once unless its algorithm does, so that weights which
 lie in memory-mapped files are never in memory as a whole. Floating tensors are computed on in float32 and given back in
-their own type; integer buffers (positions, counters) are the base's.
+their own type; integer buffers (positions, counters) are the base's. Running means and variances of batch normalisation
+are no weights, though they are floating: `assemble` says what becomes of them.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,16 +15,21 @@ from harness import BenchError
 
 StateDict = Mapping[str, Tensor]
 
-BLOCK = 32_000  # entries: a block of every expert fits into a core's cache, and none is worth dividing between threads
+BLOCK = 32_000  # entries: a block of every expert fits into a core's cache, and torch divides none between threads
 
 
 class WeightsError(BenchError):
     """Weights that cannot be merged; the message names the tensor and the model."""
 
 
+def is_statistic(name: str) -> bool:
+    """Return whether a tensor is a running mean or variance of batch normalisation."""
+    return name.rpartition(".")[2] in ("running_mean", "running_var")
+
+
 def floating(base: StateDict) -> list[str]:
-    """Return the names of the tensors that are merged, in sorted order."""
-    return sorted(name for name in base if base[name].is_floating_point())
+    """Return the names of the tensors that are merged, in sorted order; statistics are not among them."""
+    return sorted(name for name in base if base[name].is_floating_point() and not is_statistic(name))
 
 
 def task_vectors(name: str, base: StateDict, experts: Sequence[StateDict]) -> Tensor:
@@ -35,19 +41,22 @@ def task_vectors(name: str, base: StateDict, experts: Sequence[StateDict]) -> Te
     return vectors
 
 
-def blocks(name: str, models: Sequence[StateDict]) -> Iterator[list[Tensor]]:
+def blocks(name: str, models: Sequence[StateDict], *, stacked: bool = False) -> Iterator[list[Tensor]]:
     """Yield one tensor in blocks of its entries: for each block that of every model, (n,) float32.
 
-    What is merged entry by entry is merged so: memory that is new to the process costs more than the arithmetic.
+    What is merged entry by entry is merged so: memory that is new to the process costs more than the arithmetic. Where
+    they are `stacked`, a block is as large with those of all models: threads that wait for each other cost more still.
     """
-    flat = [model[name].reshape(-1) for model in models]
-    for start in range(0, len(flat[0]), BLOCK):
-        yield [entries[start : start + BLOCK].float() for entries in flat]
+    flat, size = [model[name].reshape(-1) for model in models], BLOCK // len(models) if stacked else BLOCK
+    for start in range(0, max(1, len(flat[0])), size):  # an empty tensor has one empty block
+        yield [entries[start : start + size].float() for entries in flat]
 
 
-def by_blocks(name: str, models: Sequence[StateDict], merge: Callable[[list[Tensor]], Tensor]) -> Tensor:
+def by_blocks(
+    name: str, models: Sequence[StateDict], merge: Callable[[list[Tensor]], Tensor], *, stacked: bool = False
+) -> Tensor:
     """Return the merge of one tensor, float32, of which `merge` makes one block from those of all models."""
-    return flattened([name], models, merge).view(models[0][name].shape)
+    return flattened([name], models, merge, stacked=stacked).view(models[0][name].shape)
 
 
 def updates(parts: Sequence[Tensor]) -> Tensor:
@@ -58,21 +67,32 @@ def updates(parts: Sequence[Tensor]) -> Tensor:
 def products(name: str, models: Sequence[StateDict], vectors: Callable[[list[Tensor]], Tensor]) -> Tensor:
     """Return the inner products of vectors (K, n), of which `vectors` makes a block from those of all models, (K, K)
     float64: sums over a block are in float32, those over blocks in float64."""
-    found = [(rows @ rows.T).double() for rows in map(vectors, blocks(name, models))]
-    return torch.stack(found).sum(0) if found else torch.zeros(len(models), len(models), dtype=torch.float64)
+    every = ((rows @ rows.T).double() for rows in map(vectors, blocks(name, models, stacked=True)))
+    return sum(every, next(every))
 
 
-def add(base: StateDict, delta: Callable[[str], Tensor]) -> dict[str, Tensor]:
-    """Return theta_0 + delta(name) for every floating tensor, and the base's other tensors."""
-    return assemble(base, lambda name: base[name].float() + delta(name))
+def add(base: StateDict, delta: Callable[[str], Tensor], experts: Sequence[StateDict]) -> dict[str, Tensor]:
+    """Return theta_0 + delta(name) for every floating tensor, and the others as `assemble` does."""
+    return assemble(base, lambda name: base[name].float() + delta(name), experts)
 
 
-def assemble(base: StateDict, value: Callable[[str], Tensor]) -> dict[str, Tensor]:
-    """Return a model whose floating tensors are value(name), in the base's types, and whose others are the base's."""
-    return {
-        name: value(name).to(tensor.dtype) if tensor.is_floating_point() else tensor.clone()
-        for name, tensor in base.items()
-    }
+def assemble(base: StateDict, value: Callable[[str], Tensor], experts: Sequence[StateDict] = ()) -> dict[str, Tensor]:
+    """Return a model whose floating tensors are value(name), in the base's types, and whose others are the base's.
+
+    Statistics of batch normalisation tell what a network has seen, and a difference of two is no update: a multiple of
+    it can make a variance negative. They are the mean of those of `experts`, whatever the method does with weights;
+    where none are given they are value(name), as for methods that permute units or hand models over. Some methods that
+    see inputs then estimate them anew: see `normalisation`.
+    """
+
+    def made(name: str, tensor: Tensor) -> Tensor:
+        if not tensor.is_floating_point():
+            return tensor.clone()
+        if experts and is_statistic(name):
+            return torch.stack([expert[name].float() for expert in experts]).mean(0).to(tensor.dtype)
+        return value(name).to(tensor.dtype)
+
+    return {name: made(name, tensor) for name, tensor in base.items()}
 
 
 def flat_magnitudes(base: StateDict, expert: StateDict, names: Sequence[str] | None = None) -> Tensor:
@@ -81,10 +101,16 @@ def flat_magnitudes(base: StateDict, expert: StateDict, names: Sequence[str] | N
     return flattened(chosen, [base, expert], lambda parts: (parts[1] - parts[0]).abs_())
 
 
-def flattened(names: Sequence[str], models: Sequence[StateDict], value: Callable[[list[Tensor]], Tensor]) -> Tensor:
+def flattened(
+    names: Sequence[str],
+    models: Sequence[StateDict],
+    value: Callable[[list[Tensor]], Tensor],
+    *,
+    stacked: bool = False,
+) -> Tensor:
     """Return what `value` makes of the blocks of the named tensors as one vector, (D,) float32."""
     result, start = torch.empty(sum(models[0][name].numel() for name in names)), 0
-    for parts in (parts for name in names for parts in blocks(name, models)):
+    for parts in (parts for name in names for parts in blocks(name, models, stacked=stacked)):
         result[start : start + len(parts[0])] = value(parts)
         start += len(parts[0])
     return result
@@ -128,3 +154,5 @@ def _faults_of(name: str, origin: Tensor, tensor: Tensor) -> Iterator[str]:
         yield f"'{name}' is of the type {tensor.dtype}, in the base {origin.dtype}"
     if not tensor.isfinite().all():
         yield f"'{name}' holds NaN or infinity"
+    if name.endswith("running_var") and (tensor < 0).any():
+        yield f"'{name}' holds variances below 0"

@@ -9,6 +9,7 @@ from bench_merging.levels import LEVELS
 from bench_merging.metric_list import ALIGNMENTS
 from harness import SCALING_METRICS, SPEED_METRICS, Task
 
+_POSED = "bench_merging.limits:task"
 _POOLS = ("procedural-pool", "token-pool", "handwriting-pool", "images-pool", "independent-pool", "corrupted-pool")
 _TRAINED = ("unlabelled-train", "training")  # levels at which methods see training data
 _QUALITY = ("mean_accuracy", "normalised_accuracy", "worst_accuracy", "task_accuracy", "barrier")
@@ -36,6 +37,7 @@ def _merging() -> Iterator[Task]:
             metrics=(*_QUALITY, "prototype_accuracy", "corrupted_accuracy", *_COSTS),
             datasets=_POOLS,
             summary=f"make one model of a pool's experts; a method sees, beyond weights, {LEVELS[level]}",
+            check=_POSED,
         )
         yield Task(
             f"merge-{level}-folder",
@@ -44,6 +46,7 @@ def _merging() -> Iterator[Task]:
             metrics=(*_QUALITY, *_COSTS),
             guard=f"bench_merging.folder:{'check_trained' if level in _TRAINED else 'check'}",
             summary=f"the same for checkpoints in folders; a method sees, beyond weights, {LEVELS[level]}",
+            check=_POSED,
         )
 
 
@@ -56,6 +59,7 @@ def _resizing() -> Iterator[Task]:
             metrics=(*(q for q in _QUALITY if q != "barrier"), "size_ratio", *_COSTS[:2], *_COSTS[3:]),
             datasets=_POOLS,
             summary=f"the same, and the model may be wider or deeper; a method sees, beyond weights, {LEVELS[level]}",
+            check=_POSED,
         )
 
 
@@ -70,6 +74,7 @@ def _matching() -> Iterator[Task]:
             requires=frozenset({"midpoint"}),
             reference="Ito, Yamada, Kumagai 2025, arXiv:2402.04051",
             summary=f"match the units of two models; a method sees, beyond weights, {LEVELS[level]}",
+            check=_POSED,
         )
 
 
@@ -81,6 +86,7 @@ def _compressing() -> Iterator[Task]:
         metrics=(*_QUALITY[:3], "size_ratio", "merge_seconds"),
         datasets=_POOLS,
         summary="make every expert of a pool narrower, from its weights alone",
+        check=_POSED,
     )
     yield Task(
         "vision-transformer-training",
@@ -90,6 +96,7 @@ def _compressing() -> Iterator[Task]:
         datasets=("procedural-task",),
         reference="Huang et al. 2023, arXiv:2308.06093",
         summary="train a small vision transformer whose feed-forward layers are merged when it is done",
+        check=_POSED,
     )
 
 
@@ -106,6 +113,7 @@ def _timing() -> Iterator[Task]:
             against="average",
             alone=True,
             summary=summary,
+            check=_POSED,
         )
 
 
@@ -118,4 +126,5 @@ def _streaming() -> Iterator[Task]:
         datasets=("procedural-pool", "token-pool", "handwriting-pool", "images-pool"),
         reference="Tang et al. 2025, arXiv:2501.09522",
         summary="continual merging: a pool's experts one at a time, in a random order",
+        check=_POSED,
     )

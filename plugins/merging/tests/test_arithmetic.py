@@ -86,12 +86,6 @@ def test_dare_does_not_depend_on_the_order_of_the_tensors(draw, nothing):
     close(first, second, 0)
 
 
-def test_dare_refuses_a_share_above_one(draw, nothing):
-    base, experts = draw(2)
-    with pytest.raises(ValueError, match=r"drop must be in \[0, 1\], got 2"):
-        dare(base=base, experts=experts, access=nothing, drop=2.0)
-
-
 def test_slerp_ends_at_its_models_and_is_symmetric(draw, nothing):
     base, experts = draw(2, size=2.0)
     for t, end in ((0.0, experts[0]), (1.0, experts[1])):

@@ -79,9 +79,3 @@ def test_the_transformer_does_not_depend_on_the_order_of_the_batch():
     images = torch.randn(5, 16, 16)
     torch.testing.assert_close(model(images.flip(0)), model(images).flip(0))
     assert model(images).shape == (5, 10)
-
-
-@pytest.mark.parametrize("params", [{"experts": 1}, {"share": 0.9}])
-def test_a_share_out_of_range_is_refused(params):
-    with pytest.raises(ValueError, match=r"must be in|two experts"):
-        ExpertsWeightsAveraging(width=4, hidden=6, **params)

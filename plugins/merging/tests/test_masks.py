@@ -8,6 +8,7 @@ from bench_merging.access import Access
 from bench_merging.methods.tall_masks import agreed, choose_thresholds, consensus, mask, retrieved, tall_masks
 from bench_merging.methods.task_arithmetic import task_arithmetic
 from bench_merging.network import MLP, Network
+from harness import Skip
 
 
 def disjoint():
@@ -73,6 +74,13 @@ def test_consensus_with_everything_kept_is_tuned_task_arithmetic(draw):
 
     merged = consensus(base=base, experts=experts, access=access(evaluate, 3), thresholds=[0.4], agreement=0)
     torch.testing.assert_close(merged["a.weight"], target["a.weight"], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("method", [tall_masks, consensus])
+def test_experts_without_a_task_have_no_masks(draw, method):
+    base, experts = draw(3)
+    with pytest.raises(Skip, match="here are 3 experts and 2 tasks"):
+        method(base=base, experts=experts, access=access(lambda model, task: 1.0, 2))
 
 
 def test_of_one_expert_all_that_it_has_changed_is_retrieved(draw):

@@ -197,13 +197,6 @@ def test_pcb_scales_with_its_pairs_and_opposites_give_the_base():
     assert not balanced(opposites, 0.2, 0.0, "pairs").any()
 
 
-def test_pcb_refuses_shares_out_of_range(draw, nothing):
-    base, experts = draw(2)
-    for wrong in ({"keep": 0.0}, {"clip": 0.5}):
-        with pytest.raises(ValueError, match="keep and mask must be"):
-            pcb(base=base, experts=experts, access=nothing, **wrong)
-
-
 def test_the_factor_of_independent_updates_grows_as_the_root_of_their_number(maps):
     base, experts = {"b": torch.zeros(20_000)}, [{"b": torch.randn(20_000)} for _ in range(9)]
     total = torch.stack([expert["b"] for expert in experts]).sum(0)

@@ -40,7 +40,7 @@ def test_one_expert_and_the_base_itself_are_refused(draw):
 
 def test_integer_buffers_stay_the_base_s():
     base = {"w": torch.ones(2), "steps": torch.tensor(3)}
-    merged = add(base, lambda _: torch.ones(2))
+    merged = add(base, lambda _: torch.ones(2), [])
     assert merged["steps"] == 3
     assert merged["w"].tolist() == [2, 2]
 

@@ -127,7 +127,7 @@ def test_equal_information_gives_the_mean_and_its_scale_counts_unless_normalised
     scales = iter([1.0, 1.0, 1.0, 5.0])
     where = "bench_merging.methods.fisher.diagonal"
     monkeypatch.setattr(where, lambda *_: {name: s * f for s in [next(scales)] for name, f in informed.items()})
-    merge = {"base": experts[0], "experts": experts, "access": Access(network, inputs=inputs), "floor": 0.0}
+    merge = {"base": experts[0], "experts": experts, "access": Access(network, inputs=inputs), "floor": 1e-30}
     equal, unequal = (fisher(**merge, normalise=normalise) for _ in range(2))
     for name in equal:
         one, other = (expert[name] for expert in experts)

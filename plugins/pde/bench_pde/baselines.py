@@ -5,18 +5,23 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+MOST = 2048  # examples of a regression, whose equations then have no more unknowns than that
+
+
+def fitted_on(count: int) -> Tensor:
+    """Return which of so many examples a regression is fitted on: all, or `MOST`, evenly spaced."""
+    return torch.linspace(0, count - 1, min(MOST, count), dtype=torch.float64).round().long()
+
 
 class RidgeRegression:
     """The affine map from flattened inputs to flattened outputs with the least squared error plus λ times its squared
     norm.
 
-    λ is `penalty` times the sum of squares of the centred inputs, so that it does not depend on their scale. Of more
-    than `most` examples as many are taken, evenly spaced: the equations have no more unknowns than that.
+    λ is `penalty` times the sum of squares of the centred inputs, so that it does not depend on their scale.
     """
 
-    def __init__(self, inputs: Tensor, targets: Tensor, penalty: float = 1e-6, most: int = 4096) -> None:
-        chosen = torch.linspace(0, len(inputs) - 1, min(most, len(inputs))).round().long()
-        x, y = inputs[chosen].flatten(1).double(), targets[chosen].flatten(1).double()
+    def __init__(self, inputs: Tensor, targets: Tensor, penalty: float = 1e-6) -> None:
+        x, y = inputs.flatten(1).double(), targets.flatten(1).double()
         self._shape = targets.shape[1:]
         self._x, self._y = x.mean(0), y.mean(0)
         x, y = x - self._x, y - self._y

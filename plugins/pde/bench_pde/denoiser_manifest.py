@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from bench_pde.denoiser_family import DENOISER
 from harness import Dataset, Method, Metric, Preset, Task
 
-_FITS, _POSED = "bench_pde.solver_limits:method", "bench_pde.solver_limits:task"
+_FITS, _POSED = "bench_pde.denoiser_limits:method", "bench_pde.denoiser_limits:task"
 _LPN = "Fang, Buchanan, Sulam 2024, arXiv:2310.14344"
 
 

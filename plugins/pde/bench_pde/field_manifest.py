@@ -6,7 +6,7 @@ from bench_pde.field_family import NEURAL_FIELD
 from bench_pde.fields.sources import PHOTOGRAPHS
 from harness import Dataset, Method, Metric, Preset, Task
 
-_FITS, _POSED = "bench_pde.solver_limits:method", "bench_pde.solver_limits:task"
+_FITS, _POSED = "bench_pde.field_limits:method", "bench_pde.field_limits:task"
 _NEURBF = "Chen et al. 2023, arXiv:2309.15426"
 _HASH = "Müller et al. 2022, arXiv:2201.05989"
 

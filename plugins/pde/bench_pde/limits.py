@@ -4,23 +4,10 @@ The functions named after equations and operators raise ValueError, which says w
 the end are what the manifest names: for a task what it gives to methods, for an operator whether it takes that.
 """
 
-import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-
-def positive(**values: float) -> None:
-    """Raise ValueError for a value that is not above 0."""
-    for name, value in values.items():
-        if not value > 0:
-            raise ValueError(f"{name} must be positive, got {value:g}")
-
-
-def not_negative(**values: float) -> None:
-    """Raise ValueError for a value below 0."""
-    for name, value in values.items():
-        if not value >= 0:
-            raise ValueError(f"{name} must not be negative, got {value:g}")
+from bench_pde.conditions import not_negative, obey, positive
 
 
 def cells(points: int, solved_on: int) -> None:
@@ -207,19 +194,21 @@ _SHAPES = {  # dimensions, channels of a frame, boundary
 }
 _SEVERAL = {"fisher": (("frames", "points"), 5), "darcy-shapes": (("points", "points"), 2)}  # grid, channels
 _POSITIVE = ("points", "frames", "interval", "train", "val", "test", "space", "time", "given", "unrolled", "steps",
-             "batch_size", "lr")  # fmt: skip
+             "batch_size", "lr", "channels", "rounds", "limit")  # fmt: skip
+_SPEED = {"operator-speed-1d": 1, "operator-speed-2d": 2, "operator-scaling-2d": 2}  # dimensions
 
 
 def task(name: str, params: Mapping[str, Any]) -> dict[str, Any] | None:
     """Check the parameters of a task, and return what it builds operators with, if that is known. Raises ValueError."""
     positive(**{key: params[key] for key in _POSITIVE if key in params})
     if name in _EQUATIONS:
-        rule = _EQUATIONS[name]
-        rule(**{key: params[key] for key in inspect.signature(rule).parameters})
+        obey(_EQUATIONS[name], params)
     not_negative(**{key: params[key] for key in ("most",) if key in params})
     if name in _SEVERAL:
         axes, channels = _SEVERAL[name]
         return {"grid": [params[axis] for axis in axes], "in_channels": channels, "out_channels": 1, "boundary": "open"}
+    if name in _SPEED:
+        return _of_speed(_SPEED[name], params)
     if name not in _SHAPES:
         return None
     dimensions, channels, boundary = _SHAPES[name]
@@ -234,9 +223,21 @@ def task(name: str, params: Mapping[str, Any]) -> dict[str, Any] | None:
     return {"grid": grid, "in_channels": channels * given, "out_channels": channels, "boundary": boundary}
 
 
+def _of_speed(dimensions: int, params: Mapping[str, Any]) -> dict[str, Any]:
+    sizes = params["sizes"] if "sizes" in params else [params["points"]]
+    for points in sizes:
+        positive(sizes=points)
+    channels = {key: params["channels"] for key in ("in_channels", "out_channels")}
+    return {"grids": [[points] * dimensions for points in sizes], "boundary": params["boundary"], **channels}
+
+
 def method(name: str, given: Mapping[str, Any], params: Mapping[str, Any]) -> None:
     """Check that an operator with these parameters can be built with what a task gives. Raises ValueError."""
-    grid = given["grid"]
+    for grid in given["grids"] if "grids" in given else [given["grid"]]:
+        _operator(name, grid, given, params)
+
+
+def _operator(name: str, grid: Sequence[int], given: Mapping[str, Any], params: Mapping[str, Any]) -> None:
     if name == "fno":
         fno(grid=grid, modes=params["modes"])
     elif name == "u-net":

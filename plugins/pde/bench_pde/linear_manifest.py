@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from bench_pde.linear_family import LINEAR_SOLVER
 from harness import JSON, Dataset, Method, Metric, Preset, Task
 
-_FITS, _POSED = "bench_pde.solver_limits:method", "bench_pde.solver_limits:task"
+_FITS, _POSED = "bench_pde.linear_limits:method", "bench_pde.linear_limits:task"
 _DCDM = "Kaneda et al. 2023, arXiv:2205.10763"
 _LEARNED = frozenset({"descends", "any-grid"})
 _KRYLOV = _LEARNED | {"converges"}

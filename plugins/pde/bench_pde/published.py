@@ -23,6 +23,7 @@ import numpy as np
 import scipy.io
 
 from bench_pde import published_files
+from bench_pde.conditions import positive
 from harness.download import located
 
 Arrays = dict[str, np.ndarray]
@@ -69,8 +70,7 @@ def pdebench(*, of: str, space: int = 1, time: int = 1, most: int = 0) -> Arrays
     Raises:
         ValueError: space or time is not positive, or the file is too small to be split.
     """
-    if min(space, time) < 1:
-        raise ValueError(f"space and time must be positive, got {space} and {time}")
+    positive(space=space, time=time)
     (path,) = located(of, published_files.SOURCES[of]).values()
     fields = pdebench_fields(path, space, time)
     fields = fields[: most or None]

@@ -65,9 +65,8 @@ def plots(results: Results) -> list[Plot]:
             continue
         shown = [method for method in methods if method in kept]
         columns = [Column(method, *_fields(kept[method][0])) for method in shown[:MOST_COLUMNS]]
-        left = f"Left out for want of room: {', '.join(shown[MOST_COLUMNS:])}." if shown[MOST_COLUMNS:] else ""
-        given = kept[shown[0]][0].get("given")
-        draw = partial(drawings.fields, columns=columns, given=None if given is None else given[..., 0].T)
+        draw = partial(drawings.fields, columns=columns, given=_given(kept[shown[0]][0]))
+        left = _left_out(shown[MOST_COLUMNS:]).strip()
         found.append(Plot(f"pde-fields-{number}", f"Fields: {task}", left, pd.DataFrame(), draw))
         if ours["family"].iloc[0] == OPERATORS:  # grids of solvers have both ends, and their sums no meaning as waves
             spectra.append(_spectra(str(task), {method: kept[method] for method in shown}))
@@ -86,13 +85,28 @@ def _lines(
     if table.empty:
         return Plot(name, title, caption, table, None, "no run has what it shows")
     present = set(table["method"])
-    methods = [method for method in look if method in present][:MOST_LINES]
-    return Plot(name, title, caption, table, partial(draw, methods=methods, look=look))
+    methods = [method for method in look if method in present]
+    shown = methods[:MOST_LINES]
+    return Plot(name, title, caption + _left_out(methods[MOST_LINES:]), table, partial(draw, methods=shown, look=look))
+
+
+def _left_out(methods: Sequence[str]) -> str:
+    return f" Left out for want of room: {', '.join(methods)}." if methods else ""
 
 
 def _runs(results: Results) -> pd.DataFrame:
-    runs = results.runs
+    runs = apart(results.runs)
     return runs[runs["family"].isin(FAMILIES) & (runs["status"] == "done")].sort_values(["task_label", "seed"])
+
+
+def apart(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return rows with tasks labelled by machine and tuning, too, where these differ: no mean is to mix them."""
+    label = rows["task_label"]
+    if len(rows[["device", "hardware"]].drop_duplicates()) > 1:
+        label = label + " (" + rows["device"] + " of " + rows["hardware"] + ")"
+    if (rows["trials"] > 0).any():
+        label = label + np.where(rows["trials"] > 0, " tuned with " + rows["trials"].astype(str) + " trials", "")
+    return rows.assign(task_label=label)
 
 
 def _kept(results: Results, runs: pd.DataFrame) -> dict[str, list[Mapping[str, np.ndarray]]]:
@@ -113,9 +127,17 @@ def _fields(kept: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     return target, prediction
 
 
+def _given(kept: Mapping[str, np.ndarray]) -> np.ndarray | None:
+    """Return what a method saw, (y, x): the first channel that is not the same everywhere, as a coefficient is."""
+    if "given" not in kept:
+        return None
+    channels = np.moveaxis(kept["given"], -1, 0)
+    return next((one for one in channels if np.ptp(one) > 0), channels[0]).T
+
+
 def _rollouts(results: Results, runs: pd.DataFrame) -> pd.DataFrame:
     """Return the error of each frame: task, method, frame, mean, lowest and highest over seeds."""
-    rows = results.rows
+    rows = apart(results.rows)
     chosen = (rows["split"] == "rollout") & (rows["metric"] == "relative_l2") & rows["run"].isin(set(runs["run"]))
     rows = rows.loc[chosen, ["task_label", "method_label", "step", "value"]]
     rows.columns = pd.Index(["task", "method", "frame", "value"])

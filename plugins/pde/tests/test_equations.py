@@ -1,6 +1,7 @@
 """Solvers against exact solutions, their own refinement, and what the equations conserve."""
 
 import itertools
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -327,6 +328,14 @@ def test_diffusion_sorption_is_monotone_bounded_and_of_first_order():
     assert u[-1].max() <= 1
     loose = diffusion_sorption.solve(np.full(128, 0.1), times, tolerance=1e-5)
     assert np.abs(loose - u[2]).max() < 1e-3
+
+
+def test_an_integrator_that_gives_up_is_an_arithmetic_error(monkeypatch):
+    """As of all solvers: for `bench_pde.equal_error` that setting is not as accurate, and the run goes on."""
+    gave_up = SimpleNamespace(success=False, message="required step size is too small")
+    monkeypatch.setattr(scipy.integrate, "solve_ivp", lambda *_, **__: gave_up)
+    with pytest.raises(ArithmeticError, match="gave up: required step size"):
+        diffusion_sorption.solve(np.ones(8), np.array([0.0, 1.0]))
 
 
 @pytest.mark.parametrize(

@@ -14,12 +14,13 @@ from bench_pde.field_checks import NUMBERS, _signals
 from bench_pde.field_metrics import distance_mae, fitting_psnr, iou, surface_mae
 from bench_pde.fields import placement
 from bench_pde.fields.dense_grid import DenseGrid
-from bench_pde.fields.hash_grid import PRIMES, HashEncoding, HashGrid, entries, largest_table, resolutions
+from bench_pde.fields.hash_grid import PRIMES, HashEncoding, HashGrid
 from bench_pde.fields.images import drawn_image, photographs
-from bench_pde.fields.network import Perceptron, perceptron_numbers, stored_numbers
+from bench_pde.fields.network import Perceptron, stored_numbers
 from bench_pde.fields.neurbf import NeuRBF, lower, normalised
 from bench_pde.fields.shapes import box_frame, distance, sphere, torus
 from bench_pde.fields.signal import Signal
+from bench_pde.fields.sizes import entries, largest_table, perceptron_numbers, resolutions
 from bench_pde.interpolation import corners, multilinear
 from bench_pde.tasks.fitting import FitDrawing, FitShape, _image, relative_distance
 from harness import BenchError
@@ -287,7 +288,7 @@ def test_errors_of_fields():
     [
         (lambda: NeuRBF(signal=IMAGE, numbers=NUMBERS, neighbours=1), "neighbours must be at least 2"),
         (lambda: NeuRBF(signal=IMAGE, numbers=6000), "6000 numbers leave 0 kernels of 37"),
-        (lambda: NeuRBF(signal=IMAGE, numbers=NUMBERS, lowest=0.0), "frequencies"),
+        (lambda: NeuRBF(signal=IMAGE, numbers=NUMBERS, lowest=0.0), "lowest must be positive"),
         (lambda: NeuRBF(signal=IMAGE, numbers=10**6), "kernels are more than the"),
         (lambda: DenseGrid(signal=IMAGE, numbers=4000), "4000 numbers leave 0 nodes"),
         (lambda: HashGrid(signal=IMAGE, numbers=5000), "5000 numbers leave no table"),

@@ -176,7 +176,7 @@ def test_training_lowers_the_joint_and_the_error():
     [
         ({"frequency": 5.0}, "it needs 64 nodes"),
         ({"nodes": 2}, "nodes must be at least 3"),
-        ({"lr": 0.0}, "lr and boundary_weight"),
+        ({"lr": 0.0}, "lr must be positive"),
     ],
 )
 def test_bad_parameters_are_refused(options, message):

@@ -151,8 +151,8 @@ def test_mgpcg_needs_as_many_iterations_on_any_grid():
         counts.append(MultigridCG(example=system, training=NOTHING).prepared(system)(b, 1e-8, 99).iterations)
     assert max(counts) <= min(counts) + 2
     assert max(counts) <= 12
-    with pytest.raises(ValueError, match="smoothing must be 1 or more"):
-        MultigridCG(example=system, training=NOTHING, smoothing=0).prepared(system)
+    with pytest.raises(ValueError, match="smoothing must be positive"):
+        MultigridCG(example=system, training=NOTHING, smoothing=0)
 
 
 # --- DCDM, with directions that are known
@@ -278,7 +278,7 @@ def test_dcdm_refuses_what_it_cannot_halve():
     with pytest.raises(ValueError, match="even numbers of cells, got 7 x 8"):
         DeepConjugateDirections(example=poisson(np.ones((7, 8), bool)), training=NOTHING)
     with pytest.raises(ValueError, match=r"three even numbers from 2, got \[4, 5, 4\]"):
-        DirectionNetwork(2, 4, [4, 5, 4])
+        DeepConjugateDirections(example=poisson(np.ones((8, 8), bool)), training=NOTHING, convolutions=[4, 5, 4])
 
 
 def test_systems_are_each_its_own_and_0_in_obstacles():

@@ -15,7 +15,7 @@ from bench_pde.denoisers.losses import Stage, loss, stages, stages_for_pictures
 from bench_pde.denoisers.lpn import ProximalNetwork, VectorNetwork, lpn
 from bench_pde.denoisers.pictures import shapes
 from bench_pde.denoisers.posteriors import Gaussian, Laplace
-from bench_pde.tasks.denoising import Deblur, DenoiseGaussian, DenoiseLaplace
+from bench_pde.tasks.denoising import PENALTIES, Deblur, DenoiseGaussian, DenoiseLaplace, best_penalty
 from harness.testing import bench, interrupted  # noqa: F401 - a fixture
 
 
@@ -233,6 +233,13 @@ def test_pictures_are_drawn_from_their_seed():
     assert not np.array_equal(first["train_images"][:2], first["test_images"])
 
 
+@pytest.mark.parametrize("noise", [0.002, 0.02, 0.2, 0.5])
+def test_the_penalty_of_the_classical_answer_is_not_at_an_end_of_what_is_tried(noise):
+    clean, A = torch.tensor(shapes(seed=0, count=40)["train_images"]), gaussian_blur(16, 1.0)
+    noisy = blurred(clean, A) + noise * torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))
+    assert PENALTIES[-1] < best_penalty(noisy, A, clean) < PENALTIES[0]
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -240,9 +247,9 @@ def test_pictures_are_drawn_from_their_seed():
         (lambda: lpn(shape=[1], beta=0.0), "beta must be positive"),
         (lambda: DnCNN(shape=[3]), "DnCNN works on images"),
         (lambda: DnCNN(shape=[1, 8, 8], depth=1), "depth must be at least 2"),
-        (lambda: DenoiseLaplace(scale=0.0), "b and noise must be positive, got 0"),
+        (lambda: DenoiseLaplace(scale=0.0), "scale must be positive, got 0"),
         (lambda: DenoiseGaussian(size=0), "size must be positive, got 0"),
-        (lambda: Deblur(blur=-1.0), "positive width, got -1"),
+        (lambda: Deblur(blur=-1.0), "blur must be positive, got -1"),
         (lambda: Deblur(rho=0.0), "rho must be positive, got 0"),
         (lambda: Deblur(steps=0), "steps must be positive, got 0"),
         (lambda: shapes(seed=0, size=6), "a multiple of 4"),

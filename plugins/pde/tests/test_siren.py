@@ -50,7 +50,7 @@ def test_initial_weights_are_within_the_published_bounds_and_fill_them():
 
 
 def test_what_makes_no_network_is_refused():
-    with pytest.raises(ValueError, match="width and layers must be positive, got 0 and 2"):
+    with pytest.raises(ValueError, match="width must be positive, got 0"):
         Siren("x", 1, 0, 2)
     with pytest.raises(ValueError, match="at most second order, got 'xxx'"):
         Siren("x", 1, 2, 1).derivatives(torch.zeros(1, 1, dtype=torch.float64), ("xxx",))

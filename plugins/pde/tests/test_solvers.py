@@ -137,9 +137,9 @@ def test_products_of_fourier_features_are_a_gaussian_kernel():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Gaussians(helmholtz(), 0, 4, 16, 0.1), "gaussians, features, hidden and sigma"),
-        (lambda: FourierFeatures(2, 8, 0.0), "features and scale"),
-        (lambda: Network("xy", 0, 1), "width and layers"),
+        (lambda: Gaussians(helmholtz(), 0, 4, 16, 0.1), "gaussians must be positive"),
+        (lambda: FourierFeatures(2, 8, 0.0), "scale must be positive"),
+        (lambda: Network("xy", 0, 1), "width must be positive"),
         (lambda: pinn(problem=helmholtz(), budget=Budget(1), lr=-1.0), "lr must be positive"),
         (lambda: pinn(problem=helmholtz(), budget=Budget(1), polish=2.0), "polish"),
     ],

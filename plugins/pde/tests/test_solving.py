@@ -2,8 +2,9 @@
 
 import pandas as pd
 import pytest
+import torch
 
-from bench_pde.tasks.solving import SolveAdvection, SolveHelmholtz
+from bench_pde.tasks.solving import SolveAdvection, SolveHelmholtz, SolvePoisson
 from harness.testing import bench  # noqa: F401 - a fixture
 
 SUITE = """
@@ -38,6 +39,20 @@ def test_every_solver_on_every_problem(bench):  # noqa: F811
         assert len(values) == runs
         assert (values["value"] > 0).all()
     assert (rows[rows["metric"] == "seconds_per_step"]["value"] > 0).sum() == runs
+
+
+CASES = ("sine", "product", "growing", "three-scales", "sine-and-parabola")
+
+
+@pytest.mark.parametrize("dimensions", [1, 2])
+@pytest.mark.parametrize("case", CASES)
+def test_no_wave_hides_between_the_points_that_are_scored(case, dimensions):
+    """At the wave numbers of the paper the mean square there is that of the whole solution, from 200,000 points."""
+    task = SolvePoisson(case=case, dimensions=dimensions)
+    problem, generator = task.problem(), torch.Generator().manual_seed(0)
+    anywhere = problem.exact(problem.interior(200_000, generator)).square().mean()
+    scored = problem.truth((task.scored[dimensions - 1],) * dimensions).square().mean()
+    assert float(scored / anywhere) == pytest.approx(1, abs=0.05)
 
 
 @pytest.mark.parametrize(

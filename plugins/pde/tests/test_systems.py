@@ -12,8 +12,6 @@ tasks:
     params: {points: 16, systems: 2, tolerance: 0.01, limit: 60, trained_on: 8, steps: 3, batch_size: 2}
   - task: poisson-systems
     params: {dimensions: 3, points: 8, obstacles: 1, systems: 1, limit: 60, trained_on: 8, steps: 3, batch_size: 2}
-  - task: poisson-systems-speed
-    params: {points: 8, systems: 1, limit: 5, trained_on: 8, steps: 2, batch_size: 2, rounds: 6, seconds: 1}
 methods: [cg, icpcg, mgpcg, {method: dcdm, params: {width: 4, convolutions: [2, 2, 2]}}]
 pack: 100
 """
@@ -38,6 +36,28 @@ def test_every_solver_on_every_system(bench):  # noqa: F811
         ordered = one.sort_values("step")
         assert ordered["step"].tolist() == [2**i for i in range(len(ordered))]
         assert ordered["value"].iloc[-1] < 0.1
+
+
+SPEED = """
+tasks:
+  - {task: poisson-systems-speed, params: {points: 8, systems: 1, trained_on: 8, steps: 2, batch_size: 2, rounds: 6}}
+  - {task: poisson-systems-speed, params: {points: 8, systems: 1, trained_on: 8, steps: 2, batch_size: 2, limit: 2}}
+methods: [mgpcg, {method: dcdm, params: {width: 4, convolutions: [2, 2, 2]}}]
+pack: 100
+"""
+
+
+def test_there_is_no_time_to_a_tolerance_that_is_missed(bench):  # noqa: F811
+    """By a network of two steps, and by any method within two iterations."""
+    bench.write("s.yaml", SPEED)
+    assert bench("run", "s.yaml").returncode == 1
+    rows = pd.read_parquet(bench.folder / "results" / "s")
+    done = rows[rows["status"] == "done"]
+    assert set(done["method"]) == {"mgpcg"}
+    assert "time_ratio" in set(done["metric"])
+    failed = rows[rows["status"] == "failed"]
+    assert sorted(failed["method"]) == ["dcdm", "dcdm", "mgpcg"]
+    assert failed["reason"].str.contains("2 of 2 right-hand sides miss the tolerance of 0.0001 within 2").all()
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,8 @@ from torch import nn
 
 import bench_pde
 from bench_pde import classical_report, limits, report
-from bench_pde.baselines import RidgeRegression
-from bench_pde.tasks import problems, several
+from bench_pde.baselines import RidgeRegression, fitted_on
+from bench_pde.tasks import evolution, problems, several
 from bench_pde.tasks.evolution import Windows
 from bench_pde.tasks.normalised import Normalised, Scale, Stepper
 from harness.cli import main
@@ -89,6 +89,26 @@ def test_ridge_regression_finds_a_linear_map(count):
         new = torch.randn(5, 5, 4, generator=generator, dtype=torch.float64)
         expected = (new.flatten(1) @ weights + 7).unflatten(1, (3, 1))
         assert (RidgeRegression(x, y, penalty=1e-14)(new) - expected).abs().max() < 1e-6
+
+
+def test_ridge_regression_of_very_many_examples_takes_some():
+    chosen = fitted_on(100_000_001)
+    assert len(chosen.unique()) == 2048
+    assert chosen[[0, -1]].tolist() == [0, 100_000_000]
+    assert fitted_on(5).tolist() == [0, 1, 2, 3, 4]
+
+
+def test_linear_rollout_cuts_out_no_more_windows_than_it_is_fitted_on(monkeypatch):
+    cut_out = []
+    whole = evolution.Windows.__getitem__
+    monkeypatch.setattr(
+        evolution.Windows, "__getitem__", lambda self, index: (cut_out.append(len(index)), whole(self, index))[1]
+    )
+    angles = torch.linspace(0, 6, 800).repeat(8, 1)[:, :, None, None] + torch.arange(8.0)[:, None, None, None]
+    fields = torch.cat([angles.cos(), angles.sin()], -1)  # a rotation, which is a linear map
+    rollout = evolution._linear(fields, given=2, frames=5, device="cpu")
+    assert cut_out == [2048]  # of 8 × 798
+    assert (rollout(fields[:, :2]) - fields[:, 2:7]).abs().max() < 1e-3
 
 
 SUITE = """
@@ -169,6 +189,7 @@ def test_the_other_problems(bench, monkeypatch):  # noqa: F811
     results = Results.load(bench.folder / "results" / "s")
     check_pictures(results)
     check_table(classical_report.section(results), rows)
+    check_machines_are_apart(results)
 
 
 def check_table(section, rows):
@@ -180,6 +201,20 @@ def check_table(section, rows):
     assert {line[0].strip("`").split()[0]: line[-1] for line in lines[::3]} == {
         task: f"{ratio:.3g}" for task, ratio in ratios.items()
     }
+
+
+def check_machines_are_apart(results):
+    """Of runs on two machines the report has no mean over both."""
+    history = results.history
+    elsewhere = history.assign(hardware="elsewhere", run=history["run"] + "0", value=3 * history["value"])
+    both = Results(pd.concat([history, elsewhere], ignore_index=True), results._headers)
+    here, there = (classical_report.section(found).splitlines() for found in (results, both))
+    ratios, both_ratios = ([line.split("|")[-2] for line in lines if line.startswith("| `")] for lines in (here, there))
+    assert set(ratios) <= set(both_ratios)
+    assert len(both_ratios) == 2 * len(ratios)
+    (frames,) = (plot.table for plot in report.plots(both) if plot.name == "pde-rollouts")
+    assert len(frames) == 4
+    assert (frames["lowest"] == frames["highest"]).all()
 
 
 def check_pictures(results):
@@ -234,6 +269,9 @@ def test_bad_parameters_are_told_before_any_work(bench, monkeypatch):  # noqa: F
         ("fisher", "frames: 16", "fno", "method 'fno' on task 'fisher': a grid of 16 points does not resolve 12 modes"),
         ("fno-darcy", "space: 0", "fno", "space must be positive, got 0"),
         ("wave", "points: 30", "sinenet", "a grid of 30 x 30 points cannot be halved 3 times"),
+        ("operator-speed-2d", "points: 20", "fno", "a grid of 20 points does not resolve 12 modes"),
+        ("operator-scaling-2d", "sizes: [64, 36, 32]", "sinenet", "36 x 36 points cannot be halved 3 times"),
+        ("operator-speed-1d", "channels: 0", "fno", "channels must be positive, got 0"),
     ):
         bench.write("s.yaml", f"tasks: [{{task: {name}, params: {{{params}}}}}]\nmethods: [{method}]\n")
         done = CliRunner().invoke(main, ["run", "s.yaml", "--dry-run"])  # without a process for each

@@ -35,6 +35,7 @@ RECIPE = frozenset(
 _S4 = "authors' configuration, github.com/state-spaces/s4"
 _S5 = "authors' scripts, github.com/lindermanlab/S5, bin/run_experiments"
 _PTD = "arXiv:2310.01698, which keeps the S4 configurations, with a state size of 64"
+_S5_PTD = f"arXiv:2310.01698, of which no configuration is known here; that of S5, {_S5}"
 _SGCONV = "authors' configuration, github.com/ctlllll/SGConv, in an early commit"
 _TCN = "authors' scripts, github.com/locuslab/TCN, whose network is one layer here"
 _SAFARI = "authors' configuration, github.com/HazyResearch/safari"
@@ -206,6 +207,15 @@ _SELECTIVE_COPYING = Preset(
     {"d_model": 64, "layers": 2, "lr": 1e-4, "batch_size": 64, "steps": 400_000},
 )
 
+_S5_LRA = (
+    _s5_task("lra-listops", (8, 128, 8, 16), "lecun-normal", (76_800, 50, 0.003, 0.025), 0.04),
+    _s5_task("lra-text", (6, 256, 12, 192), "lecun-normal", (17_500, 50, 0.004, 0.0), 0.07, 0.1),
+    _s5_task("lra-retrieval", (6, 128, 16, 256), "truncated-normal", (91_920, 32, 0.002, 0.05), 0.05),
+    _s5_task("lra-image", (6, 512, 3, 384), "lecun-normal", (225_000, 50, 0.0045, 1 / 250), 0.07, 0.1, clip_eigs=True),
+    _s5_task("lra-pathfinder", (6, 192, 8, 256), "truncated-normal", (500_000, 64, 0.0045, 0.005), 0.03, 0.05),
+    _s5_task("lra-path-x", (6, 128, 16, 256), "complex-normal", (375_000, 32, 0.0018, 1 / 75), 0.06, dt_min=1e-4),
+)
+
 _PRESETS = {
     "s4": (
         _s4_lra("listops", 120_000, 32, 0.01, state=4, prenorm=False),
@@ -253,16 +263,11 @@ _PRESETS = {
         _ptd_lra("path-x", 500_000, 16, 0.001, n_ssm=None, dt_min=1e-4),
     ),
     "s5": (
-        _s5_task("lra-listops", (8, 128, 8, 16), "lecun-normal", (76_800, 50, 0.003, 0.025), 0.04),
-        _s5_task("lra-text", (6, 256, 12, 192), "lecun-normal", (17_500, 50, 0.004, 0.0), 0.07, 0.1),
-        _s5_task("lra-retrieval", (6, 128, 16, 256), "truncated-normal", (91_920, 32, 0.002, 0.05), 0.05),
-        _s5_task(
-            "lra-image", (6, 512, 3, 384), "lecun-normal", (225_000, 50, 0.0045, 1 / 250), 0.07, 0.1, clip_eigs=True
-        ),
-        _s5_task("lra-pathfinder", (6, 192, 8, 256), "truncated-normal", (500_000, 64, 0.0045, 0.005), 0.03, 0.05),
-        _s5_task("lra-path-x", (6, 128, 16, 256), "complex-normal", (375_000, 32, 0.0018, 1 / 75), 0.06, dt_min=1e-4),
+        *_S5_LRA,
         _s5_task("speech-commands", (6, 96, 16, 128), "lecun-normal", (212_080, 16, 0.008, 0.025), 0.04, 0.1),
     ),
+    # Not for ListOps: of blocks of two states, perturbed, the eigenvalues are real
+    "s5-ptd": tuple(replace(preset, source=_S5_PTD) for preset in _S5_LRA if preset.name != "lra-listops"),
     "lssl": (
         _lssl("smnist", 0.004, 0.2, 50, (6, 128, 128, 1)),
         _lssl("pmnist", 0.001, 0.2, 50, (6, 128, 128, 1)),

@@ -9,7 +9,7 @@ from harness.plan import plan
 from harness.suite import read_suite
 
 SUITES = Path(__file__).parents[3] / "suites"
-RUNS = {"lra": 114, "lra-mini": 96, "recall": 135, "forecasting": 90, "forecasting-networks": 36}
+RUNS = {"lra": 126, "lra-mini": 96, "recall": 135, "forecasting": 90, "forecasting-networks": 36}
 
 
 @pytest.mark.parametrize("suite", RUNS)

@@ -12,6 +12,7 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
+from bench_merging import limits
 from bench_merging.access import Access
 from bench_merging.methods.weight_matching import permuted
 from bench_merging.methods.zipit import group_activations
@@ -26,7 +27,9 @@ def activation_matching(
 
     Raises:
         Skip: there are not exactly two experts.
+        ValueError: see `limits.activation_matching`.
     """
+    limits.activation_matching(examples=examples)
     if len(experts) != 2:
         raise Skip(f"activation matching merges two experts, and here are {len(experts)}")
     groups = access.network.groups

@@ -17,6 +17,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from bench_merging import limits
 from bench_merging.access import Access
 from bench_merging.methods import ties
 from bench_merging.methods.coefficients import Coefficients
@@ -36,9 +37,10 @@ def adamerging(
     start: float = 0.3,
     clamp: bool = True,
 ) -> dict[str, Tensor]:
-    """Return the merge with the coefficients after `steps` steps."""
+    """Return the merge with the coefficients after `steps` steps. Raises ValueError: see `limits.adamerging`."""
+    limits.adamerging(steps=steps, lr=lr, batch_size=batch_size, start=start)
     vectors = elected(base, experts) if plus_plus else {n: task_vectors(n, base, experts) for n in floating(base)}
-    merge = Coefficients(base, vectors, per_tensor=granularity == "layer", start=start)
+    merge = Coefficients(base, vectors, per_tensor=granularity == "layer", start=start, seen=experts)
     descend_entropy(merge, access, steps, lr, batch_size, clamp)
     merged = merge.merged(merge.values.clamp(0, 1) if clamp else None)
     return assemble(base, lambda name: merged[name])

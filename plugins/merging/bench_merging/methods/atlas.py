@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from bench_merging import limits
 from bench_merging.access import Access
 from bench_merging.methods.coefficients import Coefficients
 from bench_merging.state import StateDict, assemble, floating, task_vectors
@@ -31,7 +32,8 @@ def atlas(
     lr: float = 0.02,
     weight_decay: float = 0.1,
 ) -> dict[str, Tensor]:
-    """Return the merge with the best coefficients found."""
+    """Return the merge with the best coefficients found. Raises ValueError: see `limits.atlas`."""
+    limits.atlas(steps=steps, lr=lr, weight_decay=weight_decay)
     vectors = {name: task_vectors(name, base, experts) for name in floating(base)}
     merge = Coefficients(base, vectors, per_tensor=True, start=0.0)
     optimiser = torch.optim.AdamW([merge.values], lr=lr, weight_decay=weight_decay)

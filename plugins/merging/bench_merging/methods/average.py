@@ -14,7 +14,7 @@ from bench_merging.state import StateDict, assemble, by_blocks
 
 def average(*, base: StateDict, experts: Sequence[StateDict], access: Access) -> dict[str, Tensor]:
     """Return the mean of the experts."""
-    return assemble(base, lambda name: mean(name, experts))
+    return assemble(base, lambda name: mean(name, experts), experts)
 
 
 def mean(name: str, experts: Sequence[StateDict]) -> Tensor:

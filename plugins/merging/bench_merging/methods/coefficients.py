@@ -21,12 +21,21 @@ class Coefficients:
     Args:
         base: theta_0.
         vectors: the task vectors by tensor, (K, *shape) each.
+        seen: models whose mean statistics of normalisation the merge gets; the base's where there are none.
         per_tensor: whether every tensor has its own.
         start: their first value.
     """
 
-    def __init__(self, base: StateDict, vectors: dict[str, Tensor], *, per_tensor: bool, start: float) -> None:
-        self.base, self.vectors = widened(base), vectors
+    def __init__(
+        self,
+        base: StateDict,
+        vectors: dict[str, Tensor],
+        *,
+        per_tensor: bool,
+        start: float,
+        seen: Sequence[StateDict] = (),
+    ) -> None:
+        self.base, self.vectors, self.seen = widened(base), vectors, seen or [base]
         self.names = floating(base)
         experts = len(next(iter(vectors.values())))
         self.values = torch.full((experts, len(self.names) if per_tensor else 1), start)
@@ -41,7 +50,7 @@ class Coefficients:
             update = torch.einsum("k,k...->...", columns[:, place[name]], self.vectors[name])
             return self.base[name] + update
 
-        return assemble(self.base, value)
+        return assemble(self.base, value, self.seen)
 
     def descend(
         self, optimiser: torch.optim.Optimizer, loss: Loss, *, clamp: bool = False, clip: float | None = None

@@ -20,6 +20,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from bench_merging import limits
 from bench_merging.access import Access
 from bench_merging.methods.adamerging import descend_entropy, entropy_loss
 from bench_merging.methods.coefficients import Coefficients, gradient
@@ -40,10 +41,11 @@ def concrete(
     batch_size: int = 16,
     scale: float = 0.3,
 ) -> dict[str, Tensor]:
-    """Return the merge under the learnt mask."""
+    """Return the merge under the learnt mask. Raises ValueError: see `limits.concrete`."""
+    limits.concrete(steps=steps, lr=lr, batch_size=batch_size, scale=scale)
     names = floating(base)
     vectors = {name: task_vectors(name, base, experts) for name in names}
-    merge = Coefficients(base, vectors, per_tensor=True, start=scale)
+    merge = Coefficients(base, vectors, per_tensor=True, start=scale, seen=experts)
     logits = {name: torch.zeros_like(tensor[0], requires_grad=True) for name, tensor in vectors.items()}
     outer = torch.optim.Adam(list(logits.values()), lr=lr)
     inner = torch.optim.Adam([merge.values], lr=1.0)

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bench_merging import limits
 from bench_merging.access import Access
 from bench_merging.state import StateDict, assemble, by_blocks
 
@@ -30,10 +31,9 @@ def dare(
     """Return task arithmetic on task vectors of which a share `drop` is dropped.
 
     Raises:
-        ValueError: `drop` is not in [0, 1].
+        ValueError: see `limits.dare`.
     """
-    if not 0 <= drop <= 1:
-        raise ValueError(f"drop must be in [0, 1], got {drop}")
+    limits.dare(drop=drop, scale=scale)
     seed = int(torch.randint(2**62, ()))
     factor = 1 / (1 - drop) if rescale and drop < 1 else 1.0
 
@@ -50,7 +50,7 @@ def dare(
 
         return by_blocks(name, [base, *experts], merge)
 
-    return assemble(base, value)
+    return assemble(base, value, experts)
 
 
 def _stream(seed: int, expert: int, name: str) -> np.random.Generator:

@@ -19,6 +19,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from bench_merging import limits
 from bench_merging.access import Access
 from bench_merging.methods.search import cma_es
 from bench_merging.network import Stack
@@ -42,11 +43,11 @@ def data_flow(
 
     Raises:
         Skip: the architecture has no layers that can follow each other in any order.
-        ValueError: `repeats` is not positive.
+        ValueError: see `limits.data_flow` and `limits.affordable`.
     """
-    if repeats < 1:
-        raise ValueError(f"repeats must be positive, got {repeats}")
+    limits.data_flow(repeats=repeats, trials=trials)
     stack = access.network.stack
+    limits.affordable((len(experts) + trials) * len(access.network.heads), access.budget)
     quality = [access.mean_accuracy(expert) for expert in experts]
     first = max(range(len(experts)), key=quality.__getitem__)
     ordered = [widened(experts[i]) for i in sorted(range(len(experts)), key=lambda i: i != first)]

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from bench_merging import limits
 from bench_merging.access import Access
 from bench_merging.methods.search import cma_es
 from bench_merging.state import StateDict, assemble
@@ -37,9 +38,12 @@ def evo_merging(
 
     Raises:
         Skip: the weights are not all factors of adapters.
+        ValueError: see `limits.evo_merging` and `limits.affordable`.
     """
+    limits.evo_merging(sparsity_trials=sparsity_trials, weight_trials=weight_trials)
     if not all(name.endswith(("lora_A", "lora_B")) for name in base):
         raise Skip("evo-merging merges low-rank adapters, and these are other weights")
+    limits.affordable((sparsity_trials + weight_trials) * len(access.network.heads), access.budget)
     count = len(experts)
     even = torch.full((count,), 1 / count).double()
 

@@ -16,6 +16,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from bench_merging import limits
 from bench_merging.access import Access
 from bench_merging.methods.search import cma_es
 from bench_merging.methods.ties import disjoint_merge
@@ -32,7 +33,12 @@ def evolutionary(
     granularity: Literal["model", "tensor"] = "model",
     trials: int = 600,
 ) -> dict[str, Tensor]:
-    """Return the best recipe's merge; every trial costs one evaluation for each task."""
+    """Return the best recipe's merge; every trial costs one evaluation for each task.
+
+    Raises ValueError: see `limits.evolutionary` and `limits.affordable`.
+    """
+    limits.evolutionary(trials=trials)
+    limits.affordable(trials * len(access.network.heads), access.budget)
     names, origin = floating(base), widened(base)
     vectors = {name: task_vectors(name, base, experts) for name in names}
     noise = {name: torch.rand(tensor.shape) for name, tensor in vectors.items()}
@@ -46,7 +52,7 @@ def evolutionary(
             i = names.index(name)
             return origin[name] + mixed(vectors[name], noise[name], weights[:, i], densities[:, i])
 
-        return assemble(origin, value)
+        return assemble(origin, value, experts)
 
     start = torch.full((2 * len(experts) * places,), 0.5)
     best, _ = cma_es(

@@ -22,6 +22,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from bench_merging import limits
+
 
 class FeedForward(nn.Module):
     """The plain layer."""
@@ -60,10 +62,7 @@ class ExpertsWeightsAveraging(nn.Module):
         start: Literal["independent", "copies"] = "independent",
     ) -> None:
         super().__init__()
-        if experts < 2:
-            raise ValueError(f"there are to be two experts or more, not {experts}")
-        if not 0 <= share <= (experts - 1) / experts:
-            raise ValueError(f"share must be in [0, {(experts - 1) / experts:g}], got {share}")
+        limits.ewa(experts=experts, share=share)
         self.share = share
         self.experts = nn.ModuleList(FeedForward(width=width, hidden=hidden) for _ in range(experts))
         if start == "copies":

@@ -17,8 +17,10 @@ import torch
 from torch import Tensor
 from torch.func import jacrev, vmap
 
+from bench_merging import limits
 from bench_merging.access import Access
 from bench_merging.network import Network
+from bench_merging.normalisation import reestimated
 from bench_merging.state import StateDict, assemble, floating
 
 CHUNK = 16  # examples whose gradients, one per class, are held at a time
@@ -35,7 +37,11 @@ def fisher(
     floor: float = 1e-6,
     estimator: Literal["per-example", "batch"] = "per-example",
 ) -> dict[str, Tensor]:
-    """Return the average of the experts weighted by their Fisher information."""
+    """Return the average of the experts weighted by their Fisher information.
+
+    Raises ValueError: see `limits.fisher`.
+    """
+    limits.fisher(examples=examples, floor=floor)
     estimate = diagonal if estimator == "per-example" else _batch_diagonal
     found = []
     for task, expert in enumerate(experts):
@@ -50,7 +56,7 @@ def fisher(
         weights = torch.stack([scale * f for scale, f in zip(scales, raised, strict=True)])
         return (weights * torch.stack([expert[name].float() for expert in experts])).sum(0) / weights.sum(0)
 
-    return assemble(base, value)
+    return reestimated(access.network, assemble(base, value, experts), access.inputs)
 
 
 def diagonal(network: Network, state: StateDict, x: Tensor, task: int) -> dict[str, Tensor]:

@@ -6,7 +6,8 @@
     sweep   every group merges its closest pair i, j if D_ij <= ratio * max D, and otherwise rests; sweeps go on until
             none merges, and for a group at most `most` times its first width
     merge   what produces i and j is summed, biases and affine parameters of norms too; what consumes them becomes its
-            mean, weighted by the counts c_i and c_j of units that have gone into them
+            mean, weighted by the counts c_i and c_j of units that have gone into them; so do the statistics of batch
+            normalisation, with which the network's function is not kept
 
 A unit of count c gives c times what each of its members gave, which for ReLU is what they gave together if they were
 equal: positive factors go through it. Two units that are exactly equal are merged, where the released code stops with a
@@ -21,10 +22,11 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import Tensor
 
+from bench_merging import limits
 from bench_merging.methods.weight_matching import rows, units
 from bench_merging.network import Axis, Groups, Network
 from bench_merging.result import Reshaped
-from bench_merging.state import StateDict
+from bench_merging.state import StateDict, is_statistic
 
 Group = Sequence[Axis]
 Pair = tuple[int, int]
@@ -35,24 +37,23 @@ def ifm(*, model: StateDict, network: Network, ratio: float = 0.1, most: float =
     """Return the network with units merged.
 
     Raises:
-        ValueError: `ratio` is not in [0, 1], or `most` is negative.
+        ValueError: see `limits.ifm`.
     """
-    if not 0 <= ratio <= 1 or most < 0:
-        raise ValueError(f"ratio must be in [0, 1] and most not negative, got {ratio} and {most}")
-    limits = [most * units(model, group) for group in network.groups]
-    return _typed(merged(model, network.groups, lambda state, group: closest(state, group, ratio), limits), model)
+    limits.ifm(ratio=ratio, most=most)
+    sweeps = [most * units(model, group) for group in network.groups]
+    return _typed(merged(model, network.groups, lambda state, group: closest(state, group, ratio), sweeps), model)
 
 
 def random_merging(*, model: StateDict, network: Network, ratio: float = 0.1) -> Reshaped:
     """Return the network with as many merges as `ifm` makes, of pairs drawn at random."""
     widths = _widths(model, network, ratio)
-    limits = [units(model, group) - width for group, width in zip(network.groups, widths, strict=True)]
+    sweeps = [units(model, group) - width for group, width in zip(network.groups, widths, strict=True)]
 
     def choose(state: Mapping[str, Tensor], group: Group) -> Pair:
         i, j = sorted(torch.randperm(units(state, group))[:2].tolist())
         return i, j
 
-    return _typed(merged(model, network.groups, choose, limits), model)
+    return _typed(merged(model, network.groups, choose, sweeps), model)
 
 
 def unit_pruning(*, model: StateDict, network: Network, ratio: float = 0.1) -> Reshaped:
@@ -66,15 +67,15 @@ def unit_pruning(*, model: StateDict, network: Network, ratio: float = 0.1) -> R
     return _typed(state, model)
 
 
-def merged(model: StateDict, groups: Groups, choose: Choose, limits: Sequence[float]) -> dict[str, Tensor]:
-    """Return the network, float64, after sweeps of one merge in every group; `limits` are sweeps of each group."""
+def merged(model: StateDict, groups: Groups, choose: Choose, sweeps: Sequence[float]) -> dict[str, Tensor]:
+    """Return the network, float64, after sweeps of one merge in every group; each takes part in its `sweeps`."""
     state = {name: tensor.double() for name, tensor in model.items()}
     counts = [torch.ones(units(state, group), dtype=torch.float64) for group in groups]
     sweep, progress = 0, True
     while progress:
         progress = False
         for g, group in enumerate(groups):
-            pair = choose(state, group) if sweep < limits[g] and len(counts[g]) > 1 else None
+            pair = choose(state, group) if sweep < sweeps[g] and len(counts[g]) > 1 else None
             if pair is not None:
                 counts[g], progress = join(state, group, counts[g], pair), True
         sweep += 1
@@ -104,7 +105,7 @@ def join(state: dict[str, Tensor], group: Group, counts: Tensor, pair: Pair) -> 
     for axis in group:
         every = rows(state[axis.tensor], axis)
         both = every[[i, j]]
-        one = both.sum(0) if axis.incoming else share @ both
+        one = both.sum(0) if axis.incoming and not is_statistic(axis.tensor) else share @ both
         state[axis.tensor] = _placed(torch.cat([every[left], one[None]]), state[axis.tensor], axis)
     return torch.cat([counts[left], counts[[i, j]].sum()[None]])
 
@@ -121,7 +122,9 @@ def _widths(model: StateDict, network: Network, ratio: float) -> list[int]:
 
 
 def _largest(state: StateDict, group: Group, width: int) -> Tensor:
-    norms = torch.stack([rows(state[a.tensor], a).square().sum(1) for a in group if a.incoming]).sum(0)
+    norms = torch.stack(
+        [rows(state[a.tensor], a).square().sum(1) for a in group if a.incoming and not is_statistic(a.tensor)]
+    ).sum(0)
     return norms.argsort(descending=True, stable=True)[:width].sort().values
 
 

@@ -9,19 +9,21 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from bench_merging import limits
 from bench_merging.access import Access
 from bench_merging.methods.task_arithmetic import summed
 from bench_merging.state import StateDict, add
 
 
 def iso_c(*, base: StateDict, experts: Sequence[StateDict], access: Access, scale: float = 1.0) -> dict[str, Tensor]:
-    """Return the base with the isotropic sum of the task vectors added."""
+    """Return the base with the isotropic sum of the task vectors added. Raises ValueError: see `limits.scaled`."""
+    limits.scaled(scale=scale)
 
     def delta(name: str) -> Tensor:
         total = summed(name, base, experts)
         return scale * (isotropic(total) if total.dim() == 2 else total / len(experts))
 
-    return add(base, delta)
+    return add(base, delta, experts)
 
 
 def isotropic(update: Tensor) -> Tensor:

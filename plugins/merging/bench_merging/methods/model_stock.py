@@ -36,9 +36,9 @@ def model_stock(*, base: StateDict, experts: Sequence[StateDict], access: Access
 
     def value(name: str) -> Tensor:
         share = ratio(products(name, models, updates))
-        return by_blocks(name, models, lambda parts: parts[0] + share * updates(parts).mean(0))
+        return by_blocks(name, models, lambda parts: parts[0] + share * updates(parts).mean(0), stacked=True)
 
-    return assemble(base, value)
+    return assemble(base, value, experts)
 
 
 def ratio(gram: Tensor) -> float:

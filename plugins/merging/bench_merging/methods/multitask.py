@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from bench_merging import limits
 from bench_merging.access import Access
 from bench_merging.pools.training import Tuning, tune
 from bench_merging.state import StateDict, assemble
@@ -17,7 +18,8 @@ from bench_merging.state import StateDict, assemble
 def multitask(
     *, base: StateDict, experts: Sequence[StateDict], access: Access, steps: int = 400, lr: float = 0.05
 ) -> dict[str, Tensor]:
-    """Return the base tuned on all tasks at once."""
+    """Return the base tuned on all tasks at once. Raises ValueError: see `limits.multitask`."""
+    limits.multitask(steps=steps, lr=lr)
     trunk = access.network.module(base)
     tasks = list(zip(access.examples, access.network.heads, strict=True))
     tuning = Tuning(lr=lr, steps=steps, warmup=min(50, steps // 8))

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from bench_merging import limits
 from bench_merging.access import Access
 from bench_merging.state import StateDict, assemble, floating
 
@@ -26,10 +27,9 @@ def opcm(*, base: StateDict, experts: Sequence[StateDict], access: Access, alpha
     """Return what the stream of experts has been merged into.
 
     Raises:
-        ValueError: `alpha` is not in [0, 1].
+        ValueError: see `limits.opcm`.
     """
-    if not 0 <= alpha <= 1:
-        raise ValueError(f"alpha must be in [0, 1], got {alpha}")
+    limits.opcm(alpha=alpha)
     names = floating(base)
     maps = {name for name in names if base[name].dim() == 2} - access.network.embeddings
     merged = {name: experts[0][name].double() - base[name].double() for name in names}
@@ -42,7 +42,7 @@ def opcm(*, base: StateDict, experts: Sequence[StateDict], access: Access, alpha
             merged[name] = scale * merged[name] + addition
         scale = _norm(merged) / (sum(norms) / len(norms))
         merged = {name: tensor / scale for name, tensor in merged.items()}
-    return assemble(base, lambda name: (base[name].double() + merged[name]).float())
+    return assemble(base, lambda name: (base[name].double() + merged[name]).float(), experts)
 
 
 def projected(merged: Tensor, update: Tensor, alpha: float) -> Tensor:

@@ -31,10 +31,12 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from bench_merging import limits
 from bench_merging.access import Access
 from bench_merging.methods.search import cma_es
 from bench_merging.state import (
     StateDict,
+    add,
     assemble,
     blocks,
     by_blocks,
@@ -65,15 +67,16 @@ def pcb(
     """Return the base with the balanced task vectors added.
 
     Raises:
-        ValueError: `keep` or `mask` is not in (0, 1], or `clip` not in [0, 0.5).
+        ValueError: see `limits.pcb`.
     """
+    limits.pcb(keep=keep, clip=clip, mask=mask, scale=scale)
     rules = _Rules(keep, clip, inter, drop, mask, intra)
     competition = _Competition(base, experts, rules)
 
     def merge(parts: Sequence[Tensor]) -> Tensor:
         return parts[0] + scale * competition.shares(updates(parts)).sum(0)
 
-    return assemble(base, lambda name: by_blocks(name, [base, *experts], merge))
+    return assemble(base, lambda name: by_blocks(name, [base, *experts], merge, stacked=True), experts)
 
 
 def pcb_es(
@@ -93,14 +96,16 @@ def pcb_es(
     """Return the merge with the best coefficients found; every trial costs one evaluation for each task.
 
     Raises:
-        ValueError: a share is out of range as for `pcb`.
+        ValueError: see `limits.pcb_es` and `limits.affordable`.
     """
+    limits.pcb_es(keep=keep, clip=clip, mask=mask, low=low, high=high, trials=trials)
+    limits.affordable(trials * len(access.network.heads), access.budget)
     competition, origin = _Competition(base, experts, _Rules(keep, clip, inter, drop, mask)), widened(base)
     shares = {name: competition.shares(task_vectors(name, base, experts)) for name in floating(base)}
 
     def candidate(scales: Tensor) -> dict[str, Tensor]:
         weights = scales.float()
-        return assemble(origin, lambda name: origin[name] + torch.einsum("k,k...->...", weights, shares[name]))
+        return add(origin, lambda name: torch.einsum("k,k...->...", weights, shares[name]), experts)
 
     start = torch.ones(len(experts)).clamp(low, high)
     best, _ = cma_es(
@@ -123,11 +128,6 @@ class _Rules:
     drop: Literal["shifted", "masked"]
     mask: float
     intra: Literal["squared", "paper"] = "squared"
-
-    def __post_init__(self) -> None:
-        if not (0 < self.keep <= 1 and 0 < self.mask <= 1 and 0 <= self.clip < 0.5):
-            found = f"{self.keep}, {self.mask} and {self.clip}"
-            raise ValueError(f"keep and mask must be in (0, 1] and clip in [0, 0.5), got {found}")
 
 
 class _Competition:
@@ -176,7 +176,7 @@ class _Competition:
             tau = updates(parts)
             return self._score(tau, self._normalised(tau), i)
 
-        every = flattened(self.names, [self.base, *self.experts], scores).numpy()
+        every = flattened(self.names, [self.base, *self.experts], scores, stacked=True).numpy()
         place = min(len(every) - 1, int(len(every) * (1 - self.rules.keep)))
         top = float(every.max())
         every.partition(place)
@@ -226,7 +226,7 @@ class _Competition:
     def _pair(self, i: int, j: int) -> tuple[float, float, float]:
         """Return the limits of tau_i tau_j, and the divisor of the softmax over all entries."""
         models = [self.base, self.experts[i], self.experts[j]]
-        every = flattened(self.names, models, lambda parts: updates(parts).prod(0))
+        every = flattened(self.names, models, lambda parts: updates(parts).prod(0), stacked=True)
         low, high = float(every.min()), float(every.max())
         return low, high, float(_unit(every, low, high).exp_().sum(dtype=torch.float64))
 

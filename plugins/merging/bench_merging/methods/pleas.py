@@ -26,11 +26,13 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor, nn
 from torch.nn import functional
 
+from bench_merging import limits
 from bench_merging.access import Access
 from bench_merging.methods.partial import Layout, group_of, layout, least_alike, mapped, shares, widened
 from bench_merging.methods.weight_matching import match, permuted, similarities
 from bench_merging.methods.zipit import correlation, group_activations
 from bench_merging.network import Network
+from bench_merging.normalisation import reestimated
 from bench_merging.result import Reshaped
 from bench_merging.state import StateDict, assemble
 from harness import Skip
@@ -52,12 +54,11 @@ def pleas(
 
     Raises:
         Skip: there are not exactly two experts, or the architecture has one width only and the budget is above 1.
-        ValueError: `budget` is not in [1, 2].
+        ValueError: see `limits.pleas`.
     """
+    limits.pleas(budget=budget, examples=examples)
     if len(experts) != 2:
         raise Skip(f"pleas merges two experts, and here are {len(experts)}")
-    if not 1 <= budget <= 2:
-        raise ValueError(f"budget must be in [1, 2], got {budget}")
     network = access.network
     x = torch.cat([inputs[torch.randperm(len(inputs))[:examples]] for inputs in access.inputs])
     a, b = ({name: tensor.double() for name, tensor in expert.items()} for expert in experts)
@@ -70,7 +71,7 @@ def pleas(
     fitted = _fit(start, *seen, network, layouts)
     merged = {name: fitted.get(name, tensor).float() for name, tensor in start.items()}
     if not any(here.apart for here in layouts):
-        return assemble(base, merged.__getitem__)
+        return reestimated(network, assemble(base, merged.__getitem__), access.inputs)
     network.features(merged, x[:1])  # raises where the architecture has one width only
     kept = {name: tensor.clone() for name, tensor in base.items() if not tensor.is_floating_point()}
     return Reshaped({name: merged[name].to(base[name].dtype) for name in merged if name not in kept} | kept)

@@ -14,9 +14,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from bench_merging import limits
 from bench_merging.access import Access
 from bench_merging.methods.average import mean
 from bench_merging.network import Network
+from bench_merging.normalisation import reestimated
 from bench_merging.state import StateDict, assemble
 
 RIDGE = 1e-7
@@ -33,10 +35,9 @@ def regmean(
     """Return the regression mean of the experts.
 
     Raises:
-        ValueError: `alpha` is not in [0, 1].
+        ValueError: see `limits.regmean`.
     """
-    if not 0 <= alpha <= 1:
-        raise ValueError(f"alpha must be in [0, 1], got {alpha}")
+    limits.regmean(alpha=alpha, examples=examples)
     found = []
     for x, expert in zip(access.inputs, experts, strict=True):
         found.append(grams(access.network, expert, x[torch.randperm(len(x))[:examples]]))
@@ -46,7 +47,7 @@ def regmean(
             return mean(name, experts)
         return solve([expert[name] for expert in experts], [shrunk(g[name], alpha) for g in found])
 
-    return assemble(base, value)
+    return reestimated(access.network, assemble(base, value, experts), access.inputs)
 
 
 def grams(network: Network, state: StateDict, x: Tensor) -> dict[str, Tensor]:

@@ -8,8 +8,9 @@ arXiv:2302.12480.
 
 The experts have roles by their place: the first is the source's clean model, the last the host, of whatever task, and
 those in between are the source's robust models. Layers are counted in the order of the base's tensors. The released
-code (VITA-Group/Robust_Weight_Signatures) multiplies by the strength twice. The pools' models have no batch
-normalisation, whose statistics the paper estimates anew; another norm with affine parameters counts as a layer.
+code (VITA-Group/Robust_Weight_Signatures) multiplies by the strength twice. Batch normalisation is no layer: its affine
+parameters and statistics are the mean of the robust models', as released; the paper then estimates the statistics anew
+on corrupted data of the host's task, which nobody has here. A norm without statistics counts as a layer.
 """
 
 from collections.abc import Sequence
@@ -17,8 +18,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from bench_merging import limits
 from bench_merging.access import Access
-from bench_merging.state import StateDict, assemble
+from bench_merging.methods.average import mean
+from bench_merging.state import StateDict, assemble, is_statistic
 from harness import Skip
 
 
@@ -29,27 +32,36 @@ def rws(
 
     Raises:
         Skip: there are fewer than three experts.
+        ValueError: see `limits.rws`.
     """
+    limits.rws(keep=keep, strength=strength)
     if len(experts) < 3:
         raise Skip(f"rws needs a clean model, a robust one and a host, and here are {len(experts)} experts")
     clean, *robust, host = experts
-    patched = first_layers(base, keep)
+    patched, normalisations = first_layers(base, keep), batch_normalisations(base)
 
     def value(name: str) -> Tensor:
+        if name.rpartition(".")[0] in normalisations:
+            return mean(name, robust)
         if name not in patched:
             return host[name].float()
         origin = base[name].float()
         parts = [signature(clean[name].float() - origin, one[name].float() - origin) for one in robust]
         return host[name].float() + strength * torch.stack(parts).mean(0)
 
-    return assemble(base, value)
+    return assemble(base, value, robust)
 
 
 def first_layers(base: StateDict, keep: int) -> set[str]:
-    """Return the names of the tensors of the first `keep` modules that have floating tensors."""
+    """Return the names of the tensors of the first `keep` modules with weights, less batch normalisation."""
     modules = dict.fromkeys(name.rpartition(".")[0] for name in base if base[name].is_floating_point())
-    kept = list(modules)[:keep]
+    kept = [module for module in modules if module not in batch_normalisations(base)][:keep]
     return {name for name in base if name.rpartition(".")[0] in kept}
+
+
+def batch_normalisations(base: StateDict) -> set[str]:
+    """Return the names of the modules that have statistics."""
+    return {name.rpartition(".")[0] for name in base if is_statistic(name)}
 
 
 def signature(a: Tensor, b: Tensor) -> Tensor:

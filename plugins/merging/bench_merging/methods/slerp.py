@@ -14,6 +14,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from bench_merging import limits
 from bench_merging.access import Access
 from bench_merging.state import StateDict, assemble, by_blocks, products, updates
 from harness import Skip
@@ -33,12 +34,11 @@ def slerp(
 
     Raises:
         Skip: there are not exactly two experts.
-        ValueError: `t` is not in [0, 1].
+        ValueError: see `limits.slerp`.
     """
+    limits.slerp(t=t)
     if len(experts) != 2:
         raise Skip(f"slerp interpolates between two experts, and here are {len(experts)}")
-    if not 0 <= t <= 1:
-        raise ValueError(f"t must be in [0, 1], got {t}")
     models, pair = (list(experts), torch.stack) if of == "weights" else ([base, *experts], updates)
 
     def value(name: str) -> Tensor:
@@ -49,9 +49,9 @@ def slerp(
             found = one * a + other * b
             return found if of == "weights" else found.add_(parts[0])
 
-        return by_blocks(name, models, merge)
+        return by_blocks(name, models, merge, stacked=True)
 
-    return assemble(base, value)
+    return assemble(base, value, experts)
 
 
 def shares(gram: Tensor, t: float) -> tuple[float, float]:

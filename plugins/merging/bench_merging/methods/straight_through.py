@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from bench_merging import limits
 from bench_merging.access import Access
 from bench_merging.methods.coefficients import gradient
 from bench_merging.methods.weight_matching import match, permuted
@@ -37,7 +38,9 @@ def straight_through(
 
     Raises:
         Skip: there are not exactly two experts.
+        ValueError: see `limits.straight_through`.
     """
+    limits.straight_through(steps=steps, lr=lr, batch_size=batch_size)
     if len(experts) != 2:
         raise Skip(f"straight-through matching merges two experts, and here are {len(experts)}")
     names, groups = floating(base), access.network.groups
@@ -45,9 +48,10 @@ def straight_through(
     free = {name: a[name].clone() for name in names}
     optimiser = torch.optim.Adam(list(free.values()), lr=lr)
     best, least = None, float("inf")
-    for _ in range(max(1, steps)):
+    for _ in range(steps):
         found = match({**a, **free}, b, groups, SWEEPS)
-        middle = {name: (a[name] + tensor) / 2 for name, tensor in permuted(b, groups, found).items() if name in free}
+        placed = permuted(b, groups, found)
+        middle = {n: (a[n] + tensor) / 2 for n, tensor in placed.items() if tensor.is_floating_point()}
         value, slopes = gradient({**a, **middle}, names, lambda model: _loss(access, model, batch_size))
         if value < least:
             best, least = {name: tensor.detach().clone() for name, tensor in middle.items()}, value

@@ -16,10 +16,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from bench_merging import limits
 from bench_merging.access import Access
 from bench_merging.methods.task_arithmetic import summed
 from bench_merging.result import Routed
-from bench_merging.state import StateDict, add, floating, task_vectors
+from bench_merging.state import StateDict, add, floating, is_statistic, task_vectors
+from harness import Skip
 
 SCALES = [0.05 * i for i in range(21)]
 
@@ -31,10 +33,20 @@ def tall_masks(
     access: Access,
     thresholds: list[float] = [0.2, 0.3, 0.4, 0.5, 0.6],  # noqa: B006 - read, and has to be a literal
 ) -> Routed:
-    """Return for every task the base with the entries of the multi-task vector that serve it."""
+    """Return for every task the base with the entries of the multi-task vector that serve it.
+
+    Raises:
+        ValueError: see `limits.tall_masks` and `limits.affordable`.
+        Skip: some experts have no task.
+    """
+    _each_has_a_task(experts, access)
+    limits.tall_masks(thresholds=thresholds)
+    limits.affordable(_tried(thresholds) * len(experts), access.budget)
     chosen = choose_thresholds(base, experts, access, thresholds)
     size = sum(base[name].numel() for name in floating(base))
-    return Routed(lambda task: retrieved(base, experts, task, chosen[task]), size + len(experts) * size / 32)
+    own = sum(base[name].numel() for name in base if is_statistic(name))
+    extra = size + len(experts) * (size / 32 + own) - own
+    return Routed(lambda task: retrieved(base, experts, task, chosen[task]), extra)
 
 
 def consensus(
@@ -45,7 +57,15 @@ def consensus(
     thresholds: list[float] = [0.2, 0.3, 0.4, 0.5, 0.6],  # noqa: B006 - read, and has to be a literal
     agreement: int = 2,
 ) -> dict[str, Tensor]:
-    """Return the base with the entries of the multi-task vector that serve several tasks."""
+    """Return the base with the entries of the multi-task vector that serve several tasks.
+
+    Raises:
+        ValueError: see `limits.consensus` and `limits.affordable`.
+        Skip: some experts have no task.
+    """
+    _each_has_a_task(experts, access)
+    limits.consensus(thresholds=thresholds, agreement=agreement)
+    limits.affordable((_tried(thresholds) + 1 + len(SCALES)) * len(experts), access.budget)
     chosen = choose_thresholds(base, experts, access, thresholds)
     best = [access.accuracy(expert, task) for task, expert in enumerate(experts)]
 
@@ -53,7 +73,7 @@ def consensus(
         return sum(access.accuracy(model, task) / max(best[task], 1e-9) for task in range(len(experts)))
 
     def candidate(scale: float) -> dict[str, Tensor]:
-        return add(base, lambda name: scale * agreed(name, base, experts, chosen, agreement))
+        return add(base, lambda name: scale * agreed(name, base, experts, chosen, agreement), experts)
 
     return max((candidate(scale) for scale in SCALES), key=quality)
 
@@ -62,7 +82,7 @@ def choose_thresholds(
     base: StateDict, experts: Sequence[StateDict], access: Access, thresholds: Sequence[float]
 ) -> list[float]:
     """Return for each task the first of the thresholds with the best validation accuracy; one alone is not measured."""
-    if len(thresholds) == 1:
+    if not _tried(thresholds):
         return [thresholds[0]] * len(experts)
     return [
         max(thresholds, key=lambda value: access.accuracy(retrieved(base, experts, task, value), task))
@@ -70,9 +90,19 @@ def choose_thresholds(
     ]
 
 
+def _each_has_a_task(experts: Sequence[StateDict], access: Access) -> None:
+    if len(experts) != (tasks := len(access.network.heads)):
+        raise Skip(f"masks are chosen on a task of each expert, and here are {len(experts)} experts and {tasks} tasks")
+
+
+def _tried(thresholds: Sequence[float]) -> int:
+    """Return how many thresholds are measured: one alone is not."""
+    return len(thresholds) if len(thresholds) > 1 else 0
+
+
 def retrieved(base: StateDict, experts: Sequence[StateDict], task: int, threshold: float) -> dict[str, Tensor]:
-    """Return theta_0 + m_k tau_mt."""
-    return add(base, lambda n: mask(n, base, experts, task, threshold) * summed(n, base, experts))
+    """Return theta_0 + m_k tau_mt, with the statistics of normalisation of expert k."""
+    return add(base, lambda n: mask(n, base, experts, task, threshold) * summed(n, base, experts), [experts[task]])
 
 
 def mask(name: str, base: StateDict, experts: Sequence[StateDict], task: int, threshold: float) -> Tensor:

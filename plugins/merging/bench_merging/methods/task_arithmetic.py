@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
+from bench_merging import limits
 from bench_merging.access import Access
 from bench_merging.state import StateDict, assemble, by_blocks
 
@@ -17,10 +18,12 @@ from bench_merging.state import StateDict, assemble, by_blocks
 def task_arithmetic(
     *, base: StateDict, experts: Sequence[StateDict], access: Access, scale: float = 0.3
 ) -> dict[str, Tensor]:
-    """Return the base with the scaled sum of the task vectors added."""
+    """Return the base with the scaled sum of the task vectors added. Raises ValueError: see `limits.scaled`."""
+    limits.scaled(scale=scale)
     return assemble(
         base,
         lambda name: by_blocks(name, [base, *experts], lambda parts: _sum(parts).mul_(scale).add_(parts[0])),
+        experts,
     )
 
 

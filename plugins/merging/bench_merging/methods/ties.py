@@ -12,12 +12,14 @@ the mean; FusionBench and AdaMerging have 0.3 with the sum. A tensor that no exp
 out of the D entries.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Literal
 
 import torch
 from torch import Tensor
 
+from bench_merging import limits
 from bench_merging.access import Access
 from bench_merging.state import (
     StateDict,
@@ -40,22 +42,21 @@ def ties(
     access: Access,
     keep: float = 0.2,
     scale: float = 1.0,
-    rule: Rule = "mean",
+    rule: Literal["mean", "sum", "max"] = "mean",
 ) -> dict[str, Tensor]:
     """Return the base with the merged, trimmed task vectors added.
 
     Raises:
-        ValueError: `keep` is not in (0, 1].
+        ValueError: see `limits.ties`.
     """
-    if not 0 < keep <= 1:
-        raise ValueError(f"keep must be in (0, 1], got {keep}")
+    limits.ties(keep=keep, scale=scale)
     thresholds = trim_thresholds(base, experts, keep)
     sign = majority(base, experts, thresholds)
 
     def merge(parts: Sequence[Tensor]) -> Tensor:
         return parts[0] + scale * disjoint_merge(trim(updates(parts), thresholds), sign, rule)
 
-    return assemble(base, lambda name: by_blocks(name, [base, *experts], merge))
+    return assemble(base, lambda name: by_blocks(name, [base, *experts], merge, stacked=True), experts)
 
 
 def trim_thresholds(base: StateDict, experts: Sequence[StateDict], keep: float) -> list[float]:
@@ -85,15 +86,15 @@ def trimmed(name: str, base: StateDict, experts: Sequence[StateDict], thresholds
 
 def trim(tau: Tensor, thresholds: Sequence[float]) -> Tensor:
     """Return task vectors (K, *shape) with 0 for what does not reach its expert's threshold. Changes tau."""
-    limits = torch.tensor(thresholds).view(-1, *[1] * (tau.dim() - 1))
-    return tau.masked_fill_(tau.abs() < limits, 0)
+    least = torch.tensor(thresholds).view(-1, *[1] * (tau.dim() - 1))
+    return tau.masked_fill_(tau.abs() < least, 0)
 
 
 def majority(base: StateDict, experts: Sequence[StateDict], thresholds: Sequence[float]) -> float:
     """Return the sign that most entries elect, as the sign of the sum of all elected signs."""
-    every = (parts for name in floating(base) for parts in blocks(name, [base, *experts]))
-    elected = (trim(updates(parts), thresholds).sum(0).sign_().sum(dtype=torch.float64) for parts in every)
-    return float(torch.stack(list(elected)).sum().sign())
+    every = (parts for name in floating(base) for parts in blocks(name, [base, *experts], stacked=True))
+    elected = sum(float(trim(updates(parts), thresholds).sum(0).sign_().sum(dtype=torch.float64)) for parts in every)
+    return math.copysign(1.0, elected) if elected else 0.0
 
 
 def agreeing(tau: Tensor, majority: float) -> Tensor:

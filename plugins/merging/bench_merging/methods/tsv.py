@@ -15,19 +15,21 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from bench_merging import limits
 from bench_merging.access import Access
 from bench_merging.state import StateDict, add, task_vectors
 
 
 def tsv_m(*, base: StateDict, experts: Sequence[StateDict], access: Access, scale: float = 1.0) -> dict[str, Tensor]:
-    """Return the base with the merged singular vectors added."""
+    """Return the base with the merged singular vectors added. Raises ValueError: see `limits.scaled`."""
+    limits.scaled(scale=scale)
 
     def delta(name: str) -> Tensor:
         tau = task_vectors(name, base, experts)
         is_mergeable = tau.dim() == 3 and min(tau.shape[1:]) >= len(tau)
         return scale * (merged_update(tau) if is_mergeable else tau.mean(0))
 
-    return add(base, delta)
+    return add(base, delta, experts)
 
 
 def merged_update(tau: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from typing import Literal
 
 from torch import Tensor
 
+from bench_merging import limits
 from bench_merging.access import Access
 from bench_merging.methods.dare import dare
 from bench_merging.methods.iso import iso_c
@@ -30,9 +31,13 @@ def tuned(
     access: Access,
     of: Literal["task-arithmetic", "ties", "dare", "tsv-m", "iso-c", "pcb"] = "task-arithmetic",
 ) -> dict[str, Tensor]:
-    """Return the merge of method `of`, its other parameters at their defaults, at the best of 41 scales."""
+    """Return the merge of method `of`, its other parameters at their defaults, at the best of 41 scales.
+
+    Raises ValueError: see `limits.affordable`.
+    """
+    limits.affordable(len(SCALES) * len(access.network.heads), access.budget)
     origin = widened(base)
     whole = METHODS[of](base=origin, experts=[widened(e) for e in experts], access=access, scale=1.0)
     update = {name: whole[name] - origin[name] for name in floating(base)}
-    candidates = (add(base, lambda name, scale=scale: scale * update[name]) for scale in SCALES)
+    candidates = (add(base, lambda name, scale=scale: scale * update[name], experts) for scale in SCALES)
     return max(candidates, key=access.mean_accuracy)

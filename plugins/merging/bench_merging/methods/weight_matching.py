@@ -4,7 +4,7 @@ arXiv:2209.04836.
     groups    sets of interchangeable units, and the axes of tensors where they stand (`network.Axis`)
     P_g       permutation of group g of expert B
     A_g       sum over the group's axes of M_A M_B^T, (n, n): M is the tensor with that axis first, flattened, and B
-              already permuted by all other groups
+              already permuted by all other groups; statistics of normalisation do not count, but move with their units
     step      P_g = the assignment that maximises <A_g, P_g>; the groups in random order, until a sweep changes nothing
 
 More than two experts are matched as in the paper's MergeMany: each in turn to the mean of the others, until a round
@@ -17,9 +17,10 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
+from bench_merging import limits
 from bench_merging.access import Access
 from bench_merging.network import Axis, Groups
-from bench_merging.state import StateDict, assemble
+from bench_merging.state import StateDict, assemble, is_statistic
 
 PROGRESS = 1e-12
 Permutations = list[Tensor]
@@ -28,7 +29,11 @@ Permutations = list[Tensor]
 def weight_matching(
     *, base: StateDict, experts: Sequence[StateDict], access: Access, sweeps: int = 100
 ) -> dict[str, Tensor]:
-    """Return the average of the experts after their units are matched."""
+    """Return the average of the experts after their units are matched.
+
+    Raises ValueError: see `limits.weight_matching`.
+    """
+    limits.weight_matching(sweeps=sweeps)
     matched = match_all(experts, access.network.groups, sweeps)
     return assemble(base, lambda name: torch.stack([state[name] for state in matched]).mean(0))
 
@@ -74,7 +79,7 @@ def units(state: StateDict, group: Sequence[Axis]) -> int:
 def _similarity(a: StateDict, b: StateDict, groups: Groups, found: Permutations, g: int) -> Tensor:
     others = [(group, p) for i, (group, p) in enumerate(zip(groups, found, strict=True)) if i != g]
     total = torch.zeros(len(found[g]), len(found[g]), dtype=torch.float64)
-    for axis in groups[g]:
+    for axis in (axis for axis in groups[g] if not is_statistic(axis.tensor)):
         here = rows(a[axis.tensor], axis)
         tensor = b[axis.tensor]
         for group, p in others:

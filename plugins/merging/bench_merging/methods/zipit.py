@@ -22,10 +22,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from bench_merging import limits
 from bench_merging.access import Access
 from bench_merging.methods.partial import mapped
 from bench_merging.methods.weight_matching import units
 from bench_merging.network import Axis, Groups, Network
+from bench_merging.normalisation import reestimated
 from bench_merging.state import StateDict, assemble
 
 
@@ -38,14 +40,19 @@ def zipit(
     beta: float = 0.125,
     examples: int = 256,
 ) -> dict[str, Tensor]:
-    """Return the zipped experts; correlations are those on `examples` inputs of every task."""
+    """Return the zipped experts; correlations are those on `examples` inputs of every task.
+
+    Raises ValueError: see `limits.zipit`.
+    """
+    limits.zipit(alpha=alpha, beta=beta, examples=examples)
     groups = access.network.groups
     x = torch.cat([inputs[torch.randperm(len(inputs))[:examples]] for inputs in access.inputs])
     activations = [group_activations(access.network, expert, x, groups) for expert in experts]
     zips = []
     for features in zip(*activations, strict=True):
         zips.append(pairing(correlation(torch.cat(features, dim=1)), len(experts), alpha, beta))
-    return assemble(base, lambda name: zipped(name, experts, groups, zips).float())
+    merged = assemble(base, lambda name: zipped(name, experts, groups, zips).float())
+    return reestimated(access.network, merged, access.inputs)
 
 
 def group_activations(network: Network, state: StateDict, x: Tensor, groups: Groups) -> list[Tensor]:

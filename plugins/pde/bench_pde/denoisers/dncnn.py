@@ -10,6 +10,7 @@ last convolution. Published: depth 17, 64 wide. Nothing makes f the proximal ope
 
 from torch import Tensor, nn
 
+from bench_pde import denoiser_limits
 from bench_pde.denoisers.losses import LossName
 
 
@@ -21,10 +22,7 @@ class DnCNN(nn.Module):
     def __init__(self, *, shape: list[int], depth: int = 17, width: int = 64) -> None:
         """Raises ValueError where depth is below 2 or width not positive, and for shapes other than images."""
         super().__init__()
-        if depth < 2 or width < 1:
-            raise ValueError(f"depth must be at least 2 and width positive, got {depth} and {width}")
-        if len(shape) != 3:
-            raise ValueError(f"DnCNN works on images (channels, n, m), got {shape}")
+        denoiser_limits.dncnn(shape=shape, depth=depth, width=width)
         layers: list[nn.Module] = [nn.Conv2d(shape[0], width, 3, padding=1), nn.ReLU()]
         for _ in range(depth - 2):
             layers += [nn.Conv2d(width, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU()]

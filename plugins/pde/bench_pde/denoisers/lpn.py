@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from bench_pde import denoiser_limits
 from bench_pde.denoisers.losses import LossName
 
 
@@ -123,13 +124,9 @@ def lpn(
     Raises:
         ValueError: images whose sides differ or are no multiple of 4, another shape, or a parameter out of range.
     """
-    if min(hidden, layers) < 1 or beta <= 0 or alpha < 0:
-        given = f"{hidden}, {layers}, {beta:g} and {alpha:g}"
-        raise ValueError(f"hidden, layers and beta must be positive and alpha at least 0, got {given}")
+    denoiser_limits.lpn(shape=shape, hidden=hidden, layers=layers, beta=beta, alpha=alpha)
     if len(shape) == 1:
         network: ProximalNetwork = VectorNetwork(shape[0], hidden, layers, beta, alpha)
-    elif len(shape) != 3 or shape[1] != shape[2] or shape[1] % 4:
-        raise ValueError(f"images must be square with a side that is a multiple of 4, got {shape}")
     else:
         network = ImageNetwork(shape[0], shape[1], hidden, beta, alpha)
     network.loss = loss

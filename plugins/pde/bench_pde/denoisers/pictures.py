@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from bench_pde import denoiser_limits
+
 
 def shapes(*, seed: int, count: int = 2000, size: int = 16) -> dict[str, np.ndarray]:
     """Return pictures of three discs and boxes of random places, sizes and shades on a plain ground.
@@ -12,8 +14,7 @@ def shapes(*, seed: int, count: int = 2000, size: int = 16) -> dict[str, np.ndar
     Raises:
         ValueError: fewer than 10 pictures, or a size that is no multiple of 4.
     """
-    if count < 10 or size < 4 or size % 4:
-        raise ValueError(f"count must be at least 10 and size a multiple of 4, got {count} and {size}")
+    denoiser_limits.shapes(count=count, size=size)
     rng = np.random.default_rng(seed)
     y, x = (np.mgrid[:size, :size] + 0.5) / size
 

@@ -11,9 +11,6 @@ class Laplace:
     """x of density exp(-|x| / b) / 2b in one dimension."""
 
     def __init__(self, b: float, noise: float) -> None:
-        """Raises ValueError where b or the noise is not positive."""
-        if b <= 0 or noise <= 0:
-            raise ValueError(f"b and noise must be positive, got {b:g} and {noise:g}")
         self._b, self._noise = b, noise
 
     def sample(self, count: int, generator: torch.Generator) -> Tensor:
@@ -54,9 +51,6 @@ class Gaussian:
     """x ~ N(0, Σ); mode, mean and median of the posterior are one."""
 
     def __init__(self, covariance: Tensor, noise: float) -> None:
-        """Raises ValueError where the noise is not positive."""
-        if noise <= 0:
-            raise ValueError(f"noise must be positive, got {noise:g}")
         self._covariance, self._noise = covariance.double(), noise
         self._factor = torch.linalg.cholesky(self._covariance)
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from bench_pde.denoisers.losses import Stage, loss
-from harness import Context
+from harness import Context, Diverged
 from harness.measure import PeakMemory, StepTimer, parameter_count
 
 Draw = Callable[[int, torch.Generator], Tensor]
@@ -27,7 +27,7 @@ class Training:
         self.step = 0
 
     def run(self, context: Context, memory: PeakMemory) -> dict[str, float]:
-        """Train, and return the costs. Raises ArithmeticError where the loss is not finite."""
+        """Train, and return the costs. Raises Diverged where the loss is not finite."""
         timer, steps = StepTimer(context.device), self._stages[-1].until
         self._generator.manual_seed(context.seeds.order)
         torch.manual_seed(context.seeds.method)
@@ -41,7 +41,7 @@ class Training:
                 value = self._advance(context.device)
             self.step += 1
             if not math.isfinite(value):
-                raise ArithmeticError(f"the loss is {value} at step {self.step}")
+                raise Diverged(f"the loss is {value} at step {self.step}")
             context.report(self.step, steps, loss=value)
             context.checkpoint(lambda: {**self._state(), "timer": timer.state(), "peak_memory": memory.mib})
         self.model.eval()

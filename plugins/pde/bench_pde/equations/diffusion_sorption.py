@@ -32,7 +32,7 @@ def solve(u0: np.ndarray, times: np.ndarray, tolerance: float = TOLERANCE) -> np
     """Return u, (times, x), from u0, (x,), on cells of [0, 1].
 
     Raises:
-        RuntimeError: the integrator gave up.
+        ArithmeticError: the integrator gave up.
     """
     dx = 1 / len(u0)
 
@@ -44,7 +44,7 @@ def solve(u0: np.ndarray, times: np.ndarray, tolerance: float = TOLERANCE) -> np
         rate, (times[0], times[-1]), u0, "LSODA", times, rtol=tolerance, atol=1e-10, lband=1, uband=1
     )
     if not solved.success:
-        raise RuntimeError(f"the integrator gave up: {solved.message}")
+        raise ArithmeticError(f"the integrator gave up: {solved.message}")
     return solved.y.T
 
 

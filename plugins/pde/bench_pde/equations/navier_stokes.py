@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from bench_pde import limits
+from bench_pde.conditions import positive
 from bench_pde.equations import regridding
 from bench_pde.equations.regridding import Solver
 from bench_pde.equations.sampling import made_splits
@@ -100,7 +101,7 @@ def navier_stokes(
             `warm_up` is negative.
     """
     limits.navier_stokes(viscosity=viscosity, points=points, solved_on=solved_on, warm_up=warm_up)
-    limits.positive(max_step=max_step)
+    positive(max_step=max_step)
     max_step = min(max_step, STABLE / solved_on)
     force = forcing(solved_on)
 

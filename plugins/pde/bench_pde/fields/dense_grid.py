@@ -8,7 +8,8 @@ G    (r, …, r, features), r as large as the budget of numbers allows
 import torch
 from torch import Tensor, nn
 
-from bench_pde.fields.network import Perceptron, group, perceptron_numbers
+from bench_pde import field_limits
+from bench_pde.fields.network import Perceptron, group
 from bench_pde.fields.signal import Signal
 from bench_pde.interpolation import multilinear
 
@@ -30,14 +31,14 @@ class DenseGrid(nn.Module):
         """
         super().__init__()
         dimensions, outputs = signal.points.shape[1], signal.values.shape[1]
-        if min(features, hidden) < 1 or feature_lr <= 0:
-            raise ValueError(f"features, hidden and feature_lr must be positive: {features}, {hidden}, {feature_lr:g}")
-        left = (numbers - perceptron_numbers(features, hidden, outputs)) // features
-        nodes = 1
-        while (nodes + 1) ** dimensions <= left:
-            nodes += 1
-        if nodes < 2:
-            raise ValueError(f"{numbers} numbers leave {max(left, 0)} nodes beside a network {hidden} wide; give more")
+        nodes = field_limits.dense_grid(
+            dimensions=dimensions,
+            outputs=outputs,
+            numbers=numbers,
+            features=features,
+            hidden=hidden,
+            feature_lr=feature_lr,
+        )
         self.grid = nn.Parameter(torch.empty((nodes,) * dimensions + (features,)).uniform_(-1e-4, 1e-4))
         self.network = Perceptron(features, hidden, outputs)
         self._feature_lr = feature_lr

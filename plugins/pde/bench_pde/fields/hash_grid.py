@@ -16,47 +16,17 @@ budget of numbers allows.
 """
 
 import itertools
-import math
 
 import torch
 from torch import Tensor, nn
 
-from bench_pde.fields.network import Perceptron, group, perceptron_numbers
+from bench_pde import field_limits
+from bench_pde.fields.network import Perceptron, group
 from bench_pde.fields.signal import Signal
+from bench_pde.fields.sizes import entries
 from bench_pde.interpolation import corners
 
 PRIMES = (1, 2654435761, 805459861)
-
-
-def resolutions(levels: int, coarsest: int, finest: int) -> list[int]:
-    """Return the cells per axis of each level.
-
-    Raises:
-        ValueError: no level, or the finest is coarser than the coarsest.
-    """
-    if levels < 1 or not 1 <= coarsest <= finest:
-        raise ValueError(
-            f"levels must be positive and coarsest from 1 to finest, got {levels}, {coarsest} and {finest}"
-        )
-    growth = (math.log(finest) - math.log(coarsest)) / max(1, levels - 1)
-    return [math.floor(coarsest * math.exp(level * growth) + 1e-9) for level in range(levels)]
-
-
-def entries(cells: list[int], dimensions: int, table: int) -> list[int]:
-    """Return how many entries each level has: one per node, and at most `table`."""
-    return [min((r + 1) ** dimensions, table) for r in cells]
-
-
-def largest_table(cells: list[int], dimensions: int, room: int) -> int:
-    """Return the largest T with which all levels together have at most `room` entries; 0 where there is none."""
-    low, high = 0, max((r + 1) ** dimensions for r in cells)
-    while low < high:
-        middle = (low + high + 1) // 2
-        if sum(entries(cells, dimensions, middle)) <= room:
-            low = middle
-        else:
-            high = middle - 1
-    return low
 
 
 class HashEncoding(nn.Module):
@@ -120,13 +90,17 @@ class HashGrid(nn.Module):
         """
         super().__init__()
         dimensions, outputs = signal.points.shape[1], signal.values.shape[1]
-        if min(features, hidden) < 1 or feature_lr <= 0:
-            raise ValueError(f"features, hidden and feature_lr must be positive: {features}, {hidden}, {feature_lr:g}")
-        cells = resolutions(levels, coarsest, finest)
-        left = (numbers - perceptron_numbers(levels * features, hidden, outputs)) // features
-        table = largest_table(cells, dimensions, left)
-        if table < 1:
-            raise ValueError(f"{numbers} numbers leave no table beside a network {hidden} wide; give more")
+        cells, table = field_limits.hash_grid(
+            dimensions=dimensions,
+            outputs=outputs,
+            numbers=numbers,
+            levels=levels,
+            features=features,
+            coarsest=coarsest,
+            finest=finest,
+            hidden=hidden,
+            feature_lr=feature_lr,
+        )
         self.encoding = HashEncoding(dimensions, cells, table, features)
         self.network = Perceptron(self.encoding.outputs, hidden, outputs)
         self._feature_lr = feature_lr

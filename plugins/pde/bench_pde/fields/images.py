@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from bench_pde import field_limits
 from bench_pde.fields.sources import PHOTOGRAPHS
 from harness.download import located
 
@@ -15,8 +16,7 @@ def drawn_image(*, seed: int, size: int = 96) -> dict[str, np.ndarray]:
     Raises:
         ValueError: size is below 8.
     """
-    if size < 8:
-        raise ValueError(f"size must be at least 8, got {size}")
+    field_limits.drawn_image(size=size)
     rng = np.random.default_rng(seed)
     y, x = (np.mgrid[:size, :size] + 0.5) / size
     image = 0.5 + 0.25 * np.stack([np.sin(np.pi * (a * x + b * y) + c) for a, b, c in rng.uniform(-1, 1, (3, 3))], -1)
@@ -41,8 +41,7 @@ def photographs(*, first: int = 0, side: int = 3) -> dict[str, np.ndarray]:
     """
     from PIL import Image
 
-    if side < 1 or first < 0 or first + side * side > 1000:
-        raise ValueError(f"images {first} to {first + side * side - 1} are not all among the 1000 of the file")
+    field_limits.photographs(first=first, side=side)
     with Image.open(located("photographs", PHOTOGRAPHS)["cifar10_batch_50.png"], formats=["PNG"]) as file:
         rows = np.asarray(file.convert("RGB"))[first : first + side * side]
     tiles = rows.reshape(side, side, 32, 32, 3).transpose(0, 2, 1, 3, 4)

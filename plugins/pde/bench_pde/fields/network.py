@@ -1,4 +1,4 @@
-"""The small network behind every field, and what of a budget of numbers it leaves."""
+"""The small network behind every field, and all that a field stores."""
 
 from torch import Tensor, nn
 
@@ -10,11 +10,6 @@ class Perceptron(nn.Sequential):
         super().__init__(
             nn.Linear(inputs, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, outputs)
         )
-
-
-def perceptron_numbers(inputs: int, hidden: int, outputs: int) -> int:
-    """Return how many numbers a network of this shape has."""
-    return (inputs + 1) * hidden + (hidden + 1) * hidden + (hidden + 1) * outputs
 
 
 def stored_numbers(field: nn.Module) -> int:

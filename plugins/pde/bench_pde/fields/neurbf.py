@@ -29,9 +29,10 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from bench_pde import field_limits
 from bench_pde.fields import placement
-from bench_pde.fields.hash_grid import HashEncoding, entries, largest_table, resolutions
-from bench_pde.fields.network import group, perceptron_numbers
+from bench_pde.fields.hash_grid import HashEncoding
+from bench_pde.fields.network import group
 from bench_pde.fields.signal import Signal
 
 Kernel = Literal["inverse-quadratic", "linear"]
@@ -81,25 +82,27 @@ class NeuRBF(nn.Module):
         """
         super().__init__()
         dimensions, outputs = signal.points.shape[1], signal.values.shape[1]
-        if neighbours < 2 or min(features, hidden, level_features) < 1:
-            given = f"{neighbours}, {features}, {hidden} and {level_features}"
-            raise ValueError(
-                f"neighbours must be at least 2; features, hidden and level_features positive: got {given}"
-            )
-        if min(lowest, highest, omega_lowest, omega_highest, feature_lr) <= 0:
-            raise ValueError("the frequencies and feature_lr must be positive")
-        cells = resolutions(levels, coarsest, finest)
-        table = _reference_table(dimensions, outputs, numbers, hidden, coarsest, finest)
+        field_limits.frequencies(
+            lowest=lowest,
+            highest=highest,
+            omega_lowest=omega_lowest,
+            omega_highest=omega_highest,
+            feature_lr=feature_lr,
+        )
+        cells, table, count = field_limits.neurbf(
+            dimensions=dimensions,
+            outputs=outputs,
+            numbers=numbers,
+            kernel=kernel,
+            neighbours=neighbours,
+            features=features,
+            levels=levels,
+            level_features=level_features,
+            coarsest=coarsest,
+            finest=finest,
+            hidden=hidden,
+        )
         inputs = levels * level_features + features
-        fixed = sum(entries(cells, dimensions, table)) * level_features
-        fixed += perceptron_numbers(inputs, hidden, outputs) + inputs
-        each = features + dimensions + (dimensions * (dimensions + 1) // 2 if kernel == "inverse-quadratic" else 1)
-        count = (numbers - fixed) // each
-        if table < 1 or count < neighbours:
-            raise ValueError(
-                f"{numbers} numbers leave {max(count, 0)} kernels of {each} beside a network {hidden} wide and a grid, "
-                f"and {neighbours} are needed; give more"
-            )
         self.kernel, self._neighbours, self._multi_frequency = kernel, neighbours, multi_frequency
         self._feature_lr = feature_lr
         centres, shape = _adaptive(signal, kernel, count) if placed == "adaptive" else _random(signal, kernel, count)
@@ -144,12 +147,6 @@ def normalised(kernels: Tensor) -> Tensor:
 
 def _spaced(low: float, high: float, count: int) -> Tensor:
     return torch.logspace(torch.tensor(low).log2().item(), torch.tensor(high).log2().item(), count, base=2.0)
-
-
-def _reference_table(dimensions: int, outputs: int, numbers: int, hidden: int, coarsest: int, finest: int) -> int:
-    """Return T of a hash grid with 16 levels of 2 features within the same budget."""
-    left = (numbers - perceptron_numbers(32, hidden, outputs)) // 2
-    return largest_table(resolutions(16, coarsest, finest), dimensions, left)
 
 
 def _adaptive(signal: Signal, kernel: Kernel, count: int) -> tuple[Tensor, Tensor]:

@@ -27,6 +27,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import relu
 
+from bench_pde import linear_limits
 from bench_pde.linear.lanczos import right_hand_sides, ritz
 from bench_pde.linear.system import LinearSolver, Solution, Solve, System, Training
 
@@ -67,12 +68,10 @@ def loss(A: Tensor, q: Tensor, b: Tensor) -> Tensor:
 
 
 class DirectionNetwork(nn.Module):
-    """f, (batch, 1, *grid) to the same. Raises ValueError where a number of convolutions is odd or less than 2."""
+    """f, (batch, 1, *grid) to the same."""
 
     def __init__(self, dimensions: int, width: int, convolutions: list[int]) -> None:
         super().__init__()
-        if len(convolutions) != 3 or any(count < 2 or count % 2 for count in convolutions):
-            raise ValueError(f"convolutions are three even numbers from 2, got {convolutions}")
         conv = _CONVOLUTIONS[dimensions]
 
         def row(count: int) -> nn.ModuleList:
@@ -111,7 +110,8 @@ class DeepConjugateDirections(LinearSolver):
         memory: how many directions a new one is made conjugate to.
 
     Raises:
-        ValueError: the grid has an odd number of cells on an axis, or other than two or three dimensions.
+        ValueError: the grid has an odd number of cells on an axis, or other than two or three dimensions; or a
+            parameter is out of range.
     """
 
     def __init__(
@@ -126,9 +126,10 @@ class DeepConjugateDirections(LinearSolver):
         memory: int = 2,
     ) -> None:
         super().__init__()
-        _check(example.grid)
+        linear_limits.grid_of_dcdm(grid=example.grid)
+        counts = linear_limits.dcdm(width=width, convolutions=convolutions, vectors=vectors, lr=lr, memory=memory)
         self.memory = memory
-        self.network = DirectionNetwork(len(example.grid), width, convolutions or [4, 6, 4])
+        self.network = DirectionNetwork(len(example.grid), width, counts)
         self.network.to(example.matrix.device)
         self._train(example, training, vectors, lr)
 
@@ -152,7 +153,7 @@ class DeepConjugateDirections(LinearSolver):
         return self.network(r.reshape(len(r), 1, *grid)).flatten(1)
 
     def prepared(self, system: System) -> Solve:
-        _check(system.grid)
+        linear_limits.grid_of_dcdm(grid=system.grid)
         is_open = system.is_open.flatten()
 
         @torch.no_grad()
@@ -160,9 +161,3 @@ class DeepConjugateDirections(LinearSolver):
             return self._directions(r.float()[None], system.grid)[0].double() * is_open
 
         return along(system, direction, self.memory)
-
-
-def _check(grid: tuple[int, ...]) -> None:
-    if len(grid) not in _CONVOLUTIONS or any(n % 2 for n in grid):
-        shape = " x ".join(map(str, grid))
-        raise ValueError(f"dcdm works on grids of two or three dimensions with even numbers of cells, got {shape}")

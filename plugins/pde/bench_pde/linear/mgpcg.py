@@ -23,6 +23,7 @@ import scipy.sparse
 import torch
 from torch import Tensor
 
+from bench_pde import linear_limits
 from bench_pde.linear.cg import preconditioned
 from bench_pde.linear.system import LinearSolver, Solve, System, Training, as_torch
 
@@ -41,9 +42,6 @@ class Cycle:
     """M^-1, symmetric and positive definite."""
 
     def __init__(self, system: System, smoothing: int, damping: float, coarsest: int) -> None:
-        """Raises ValueError where smoothing is less than 1, or damping not between 0 and 1."""
-        if smoothing < 1 or not 0 < damping < 1:
-            raise ValueError(f"smoothing must be 1 or more and damping in (0, 1), got {smoothing} and {damping:g}")
         self._smoothing, self._levels = smoothing, list[Level]()
         device = system.matrix.device
         matrix, is_open = system.as_scipy(), system.is_open.cpu().numpy()
@@ -102,6 +100,9 @@ class MultigridCG(LinearSolver):
         smoothing: steps before and after each correction.
         damping: ω.
         coarsest: unknowns of the grid that is solved exactly, at most.
+
+    Raises:
+        ValueError: smoothing or coarsest is not positive, or damping not between 0 and 1.
     """
 
     def __init__(
@@ -114,6 +115,7 @@ class MultigridCG(LinearSolver):
         coarsest: int = 64,
     ) -> None:
         super().__init__()
+        linear_limits.mgpcg(smoothing=smoothing, damping=damping, coarsest=coarsest)
         self._options = (smoothing, damping, coarsest)
 
     def prepared(self, system: System) -> Solve:

@@ -10,6 +10,8 @@ whose deviation is a sixteenth of the grid.
 import numpy as np
 import scipy.ndimage
 
+from bench_pde import linear_limits
+
 KINDS = ("rough", "smooth")
 
 
@@ -31,7 +33,7 @@ def poisson_systems(
     Raises:
         ValueError: there are other than two or three dimensions, fewer than 8 points, or no system.
     """
-    check(dimensions, points, obstacles, systems)
+    linear_limits.systems(dimensions=dimensions, points=points, obstacles=obstacles, systems=systems)
     grid = (points,) * dimensions
     is_open, right = [], []
     for index in range(systems):
@@ -41,13 +43,3 @@ def poisson_systems(
         smooth = scipy.ndimage.gaussian_filter(noise, points / 16, mode="constant")
         right.append(np.stack([noise, smooth]) * is_open[-1])
     return {"is_open": np.stack(is_open), "right": np.stack(right)}
-
-
-def check(dimensions: int, points: int, obstacles: int, systems: int) -> None:
-    """Raise ValueError where there are no such systems."""
-    if dimensions not in (2, 3):
-        raise ValueError(f"dimensions must be 2 or 3, got {dimensions}")
-    if points < 8:
-        raise ValueError(f"points must be 8 or more, got {points}")
-    if obstacles < 0 or systems < 1:
-        raise ValueError(f"obstacles must not be negative and systems positive, got {obstacles} and {systems}")

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from bench_pde import solver_limits
+
 
 @dataclass(frozen=True)
 class Flow:
@@ -35,8 +37,7 @@ def taylor_green(*, dt: float = 0.05, times: int = 100) -> Flow:
     Raises:
         ValueError: dt or times is not positive.
     """
-    if dt <= 0 or times < 1:
-        raise ValueError(f"dt and times must be positive, got {dt:g} and {times}")
+    solver_limits.taylor_green(dt=dt, times=times)
     return Flow(vortices, dt, times, vortices)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from bench_pde import solver_limits
 from bench_pde.problems.problem import Condition, Problem, everywhere
 
 
@@ -19,8 +20,7 @@ def klein_gordon(*, k: float = 2.0, duration: float = 10.0) -> Problem:
     Raises:
         ValueError: the duration is not positive.
     """
-    if duration <= 0:
-        raise ValueError(f"duration must be positive, got {duration:g}")
+    solver_limits.klein_gordon(duration=duration)
     box = ((-1.0, 1.0), (-1.0, 1.0), (0.0, duration))
 
     def exact(points: Tensor) -> Tensor:

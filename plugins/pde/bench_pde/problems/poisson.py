@@ -18,6 +18,7 @@ from typing import Literal
 
 from torch import Tensor, cos, sin
 
+from bench_pde import solver_limits
 from bench_pde.problems.problem import Problem, everywhere
 
 Case = Literal["sine", "product", "growing", "three-scales", "sine-and-parabola"]
@@ -67,10 +68,7 @@ def allen_cahn(*, dimensions: int = 1, case: Case = "sine", wave_number: float =
 
 
 def _manufactured(dimensions: int, case: Case, wave_number: float, reaction: Callable[[Tensor], Tensor]) -> Problem:
-    if dimensions not in (1, 2):
-        raise ValueError(f"dimensions must be 1 or 2, got {dimensions}")
-    if wave_number < 0:
-        raise ValueError(f"wave_number must be positive, or 0 for that of the paper, got {wave_number:g}")
+    solver_limits.manufactured(dimensions=dimensions, wave_number=wave_number)
     published = 20.0 if case == "product" and dimensions == 2 else _PUBLISHED[case]
     g = profile(case, wave_number or published, 0.05 if dimensions == 1 else 1.0)
     end = 1.0 if case in ("three-scales", "sine-and-parabola") else 2 * math.pi

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from bench_pde import solver_limits
 from bench_pde.problems.problem import Condition, Problem, everywhere
 
 
@@ -16,8 +17,7 @@ def advection(*, speed: float = 200.0) -> Problem:
     Raises:
         ValueError: the speed is not positive, so that the wave would not enter at x = 0.
     """
-    if speed <= 0:
-        raise ValueError(f"speed must be positive, got {speed:g}")
+    solver_limits.advection(speed=speed)
     box = ((0.0, 1.0), (0.0, 1.0))
 
     def exact(points: Tensor) -> Tensor:
@@ -39,13 +39,7 @@ def moving_bump(*, speed: float = 0.25, width: float = 0.1, duration: float = 3.
     Raises:
         ValueError: a parameter is not positive, or the bump is within five widths of an end, where it is not 0.
     """
-    if min(speed, width, duration) <= 0:
-        raise ValueError(f"speed, width and duration must be positive, got {speed:g}, {width:g} and {duration:g}")
-    if 5 * width > 0.5 + 1e-9 or speed * duration > 3.5 - 5 * width + 1e-9:
-        raise ValueError(
-            f"a bump of width {width:g} at speed {speed:g} reaches an end by time {duration:g}; width is at most 0.1, "
-            f"and speed × duration at most {3.5 - 5 * width:g}"
-        )
+    solver_limits.moving_bump(speed=speed, width=width, duration=duration)
 
     def exact(points: Tensor) -> Tensor:
         x, t = points.T
@@ -71,8 +65,7 @@ def flow_mixing(*, duration: float = 4.0) -> Problem:
     Raises:
         ValueError: the duration is not positive.
     """
-    if duration <= 0:
-        raise ValueError(f"duration must be positive, got {duration:g}")
+    solver_limits.flow_mixing(duration=duration)
     box = ((-4.0, 4.0), (-4.0, 4.0), (0.0, duration))
 
     def exact(points: Tensor) -> Tensor:

@@ -30,6 +30,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from bench_pde import solver_limits
 from bench_pde.problems.problem import Budget, Condition, Derivatives, Problem
 from bench_pde.solvers.field import Field
 
@@ -79,18 +80,10 @@ class MixtureProcess(Field):
 
     def __init__(self, problem: Problem, nodes: int, components: int, frequency: float, mixture: Mixture) -> None:
         super().__init__(problem.axes)
-        if nodes < 3 or components < 1:
-            raise ValueError(f"nodes must be at least 3 and components positive, got {nodes} and {components}")
         low, high = torch.tensor(problem.box, dtype=torch.float64).T
         self.register_buffer("low", low)
         self.register_buffer("high", high)
         nyquist = (nodes - 1) / 2 / (high - low)
-        if frequency < 0 or bool((frequency > nyquist).any()):
-            needed = math.ceil(2 * frequency * float((high - low).max())) + 1
-            raise ValueError(
-                f"frequency must be from 0 to {float(nyquist.min()):g}, the highest that {nodes} nodes tell apart, "
-                f"got {frequency:g}; it needs {needed} nodes"
-            )
         highest = torch.full_like(low, frequency) if frequency else 0.6 * nyquist
         self.mixture, self.nodes = mixture, nodes
         shape = (len(problem.axes), components)
@@ -242,8 +235,14 @@ def gp_hm(
     Raises:
         ValueError: the nodes do not tell the frequencies apart.
     """
-    if lr <= 0 or boundary_weight <= 0:
-        raise ValueError(f"lr and boundary_weight must be positive, got {lr:g} and {boundary_weight:g}")
+    solver_limits.gp_hm(
+        extents=[high - low for low, high in problem.box],
+        nodes=nodes,
+        components=components,
+        frequency=frequency,
+        boundary_weight=boundary_weight,
+        lr=lr,
+    )
     process = MixtureProcess(problem, nodes, components, frequency, mixture)
     joint = Joint(problem, process)
     log_tau, log_v = (torch.zeros((), dtype=torch.float64, requires_grad=True) for _ in range(2))

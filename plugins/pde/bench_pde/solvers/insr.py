@@ -24,11 +24,12 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from bench_pde import solver_limits
 from bench_pde.problems.problem import Budget, Condition, Problem
 from bench_pde.solvers.field import Field
 from bench_pde.solvers.minimising import Schedule, minimise, shares
 from bench_pde.solvers.siren import Siren
-from bench_pde.solvers.stepped import Stepped, initial_condition, time_axis, times
+from bench_pde.solvers.stepped import Stepped, duration, initial_condition, time_axis, times
 
 
 class Step:
@@ -102,7 +103,9 @@ def insr(
         Skip: the equation is not of first order in time, or says more than the initial state at the beginning.
         ValueError: the budget has no gradient for each time, or a parameter is out of range.
     """
-    start, t = initial_condition(problem), times(problem, dt)
+    start = initial_condition(problem)
+    solver_limits.insr(duration=duration(problem), dt=dt, fit=fit, steps=budget.steps, lr=lr, fit_lr=fit_lr)
+    t = times(problem, dt)
     first, each = shares(budget.steps, fit, len(t) - 1)
     taken = 0
 

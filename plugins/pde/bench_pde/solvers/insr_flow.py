@@ -22,6 +22,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from bench_pde import solver_limits
 from bench_pde.problems.flow import Flow
 from bench_pde.problems.problem import Budget
 from bench_pde.solvers.minimising import Schedule, minimise, shares
@@ -100,6 +101,7 @@ def insr_flow(
         ValueError: the budget has no gradient for each part of each step, or a parameter is out of range.
     """
     state, taken = FlowState(width, layers), 0
+    solver_limits.insr_flow(times=flow.times, fit=fit, steps=budget.steps, lr=lr, fit_lr=fit_lr)
     first, each = shares(budget.steps, fit, 3 * flow.times)
     velocity, pressure = state.velocity, state.pressure
 

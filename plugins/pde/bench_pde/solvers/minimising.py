@@ -7,6 +7,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from bench_pde import solver_limits
+
 Schedule = Literal["cosine", "plateau"]
 
 
@@ -24,12 +26,7 @@ def minimise(
     down to 1e-8, where it ends; it watches the whole loss, theirs the part of the equation without the boundary's.
     "cosine" takes all steps and falls to a hundredth of `lr`, for budgets too small for
     a plateau to show. `report` is called with the loss of each step.
-
-    Raises:
-        ValueError: lr is not positive.
     """
-    if lr <= 0:
-        raise ValueError(f"lr must be positive, got {lr:g}")
     optimiser = torch.optim.Adam(parameters, lr)
     plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(optimiser, factor=0.1, patience=500, min_lr=1e-8)
     for step in range(steps):
@@ -54,13 +51,7 @@ def shares(steps: int, fit: float, times: int) -> tuple[int, list[int]]:
     Raises:
         ValueError: fit is not a share, or there is not a gradient for each.
     """
-    if not 0 < fit < 1:
-        raise ValueError(f"fit must be between 0 and 1, got {fit:g}")
-    if steps <= times:
-        raise ValueError(
-            f"{steps} steps are too few: the initial fit and each of {times} time steps take at least one; "
-            "give more steps, or a longer time step"
-        )
+    solver_limits.shares(steps=steps, fit=fit, times=times)
     initial = min(max(1, round(fit * steps)), steps - times)
     rest = steps - initial
     return initial, [(i + 1) * rest // times - i * rest // times for i in range(times)]

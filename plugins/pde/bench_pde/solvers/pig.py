@@ -26,6 +26,7 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import Tensor, nn
 
+from bench_pde import solver_limits
 from bench_pde.problems.problem import Budget, Problem
 from bench_pde.solvers.field import Field, differentiated
 from bench_pde.solvers.training import train
@@ -39,9 +40,7 @@ class Gaussians(Field):
 
     def __init__(self, problem: Problem, gaussians: int, features: int, hidden: int, sigma: float) -> None:
         super().__init__(problem.axes)
-        if min(gaussians, features, hidden) < 1 or sigma <= 0:
-            given = f"{gaussians}, {features}, {hidden} and {sigma:g}"
-            raise ValueError(f"gaussians, features, hidden and sigma must be positive, got {given}")
+        solver_limits.gaussians(gaussians=gaussians, features=features, hidden=hidden, sigma=sigma)
         shape = (features, gaussians, len(problem.axes))
         low, high = torch.tensor(problem.box, dtype=torch.float64).T
         self.register_buffer("low", low)

@@ -12,6 +12,7 @@ import itertools
 
 from torch import Tensor, nn
 
+from bench_pde import solver_limits
 from bench_pde.problems.problem import Budget, Problem
 from bench_pde.solvers.field import Field
 from bench_pde.solvers.training import train
@@ -26,8 +27,7 @@ class Network(Field):
         layers: hidden layers.
         """
         super().__init__(axes)
-        if width < 1 or layers < 1:
-            raise ValueError(f"width and layers must be positive, got {width} and {layers}")
+        solver_limits.network(width=width, layers=layers)
         self.features = features or nn.Identity()
         sizes = [inputs or len(axes), *[width] * layers, 1]
         linear = [nn.Linear(a, b).double() for a, b in itertools.pairwise(sizes)]

@@ -16,6 +16,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from bench_pde import solver_limits
 from bench_pde.problems.problem import Budget, Problem
 from bench_pde.solvers.field import Field
 from bench_pde.solvers.pinn import Network
@@ -29,8 +30,7 @@ class FourierFeatures(nn.Module):
 
     def __init__(self, dimensions: int, features: int, scale: float) -> None:
         super().__init__()
-        if features < 1 or scale <= 0:
-            raise ValueError(f"features and scale must be positive, got {features} and {scale:g}")
+        solver_limits.fourier_features(features=features, scale=scale)
         self.register_buffer("B", scale * torch.randn(features, dimensions, dtype=torch.float64))
 
     def forward(self, points: Tensor) -> Tensor:

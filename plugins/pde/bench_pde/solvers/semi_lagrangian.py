@@ -16,11 +16,12 @@ the residual of the midpoint rule with central differences.
 import torch
 from torch import Tensor, nn
 
+from bench_pde import solver_limits
 from bench_pde.interpolation import multilinear
 from bench_pde.problems.problem import Budget, Problem, grid
 from bench_pde.solvers.field import Field
 from bench_pde.solvers.insr import boundary
-from bench_pde.solvers.stepped import Stepped, initial_condition, time_axis, times
+from bench_pde.solvers.stepped import Stepped, duration, initial_condition, time_axis, times
 from harness import Skip
 
 
@@ -97,14 +98,9 @@ def semi_lagrangian(*, problem: Problem, budget: Budget, nodes: int = 100, dt: f
         Skip: the equation is no linear transport from an initial state.
         ValueError: fewer than two nodes, or more times than the budget has steps.
     """
-    start, t = initial_condition(problem), times(problem, dt)
-    if nodes < 2:
-        raise ValueError(f"nodes must be at least 2, got {nodes}")
-    if len(t) - 1 > budget.steps:
-        raise ValueError(
-            f"{len(t) - 1} steps in time are more than the {budget.steps} of the budget; raise dt or steps"
-        )
-    transport, axis = Transport(problem), time_axis(problem)
+    start = initial_condition(problem)
+    solver_limits.semi_lagrangian(duration=duration(problem), dt=dt, nodes=nodes, steps=budget.steps)
+    t, transport, axis = times(problem, dt), Transport(problem), time_axis(problem)
     box = (*problem.box[:axis], *problem.box[axis + 1 :])
     sizes = (nodes,) * len(box)
     points = torch.zeros(nodes ** len(box), len(problem.axes), dtype=torch.float64)

@@ -16,6 +16,8 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
+from bench_pde import solver_limits
+
 OMEGA = 30.0
 
 
@@ -29,8 +31,7 @@ class Siren(nn.Module):
             ValueError: width or layers is not positive.
         """
         super().__init__()
-        if width < 1 or layers < 1:
-            raise ValueError(f"width and layers must be positive, got {width} and {layers}")
+        solver_limits.network(width=width, layers=layers)
         self.axes = axes
         sizes = [len(axes), *[width] * layers, outputs]
         self.layers = nn.ModuleList(nn.Linear(a, b).double() for a, b in itertools.pairwise(sizes))

@@ -19,6 +19,7 @@ import torch
 from scipy.fft import dctn, idctn
 from torch import Tensor, nn
 
+from bench_pde import solver_limits
 from bench_pde.interpolation import multilinear
 from bench_pde.problems.flow import Flow
 from bench_pde.problems.problem import Budget
@@ -82,10 +83,7 @@ def stable_fluids(*, flow: Flow, budget: Budget, cells: int = 48) -> StaggeredVe
     Raises:
         ValueError: fewer than two cells, or more times than the budget has steps.
     """
-    if cells < 2:
-        raise ValueError(f"cells must be at least 2, got {cells}")
-    if flow.times > budget.steps:
-        raise ValueError(f"{flow.times} times are more than the {budget.steps} steps of the budget")
+    solver_limits.stable_fluids(cells=cells, times=flow.times, steps=budget.steps)
     at = faces(cells)
     state = projected(
         *(flow.start(points.flatten(0, 1))[:, i].reshape(points.shape[:2]) for i, points in enumerate(at))

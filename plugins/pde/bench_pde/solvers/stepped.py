@@ -1,10 +1,9 @@
 """A field that is known at some times, and linear between them; and what there is to say of time in a problem."""
 
-import math
-
 import torch
 from torch import Tensor, nn
 
+from bench_pde import solver_limits
 from bench_pde.problems.problem import Condition, Problem
 from bench_pde.solvers.field import Field
 from harness import Skip
@@ -58,14 +57,17 @@ def initial_condition(problem: Problem) -> Condition:
     return found[0]
 
 
+def duration(problem: Problem) -> float:
+    """Return how long a problem goes on."""
+    begin, end = problem.box[time_axis(problem)]
+    return end - begin
+
+
 def times(problem: Problem, dt: float) -> Tensor:
     """Return evenly spaced times from the first to the last of a problem, at most dt apart.
 
     Raises:
         ValueError: dt is not positive.
     """
-    if dt <= 0:
-        raise ValueError(f"dt must be positive, got {dt:g}")
-    begin, end = problem.box[time_axis(problem)]
-    steps = math.ceil((end - begin) / dt - 1e-9)
-    return torch.linspace(begin, end, steps + 1, dtype=torch.float64)
+    steps = solver_limits.times(duration=duration(problem), dt=dt)
+    return torch.linspace(*problem.box[time_axis(problem)], steps + 1, dtype=torch.float64)

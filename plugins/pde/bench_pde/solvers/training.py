@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from bench_pde import solver_limits
 from bench_pde.problems.problem import Budget, Problem
 from bench_pde.solvers.field import Field
 
@@ -33,8 +34,7 @@ def train(problem: Problem, field: Field, budget: Budget, lr: float, polish: flo
     Raises:
         ValueError: lr is not positive, or polish is not a share.
     """
-    if lr <= 0 or not 0 <= polish <= 1:
-        raise ValueError(f"lr must be positive and polish between 0 and 1, got {lr:g} and {polish:g}")
+    solver_limits.training(lr=lr, polish=polish)
     by_adam = budget.steps - round(polish * budget.steps)
     optimiser = torch.optim.Adam(field.parameters(), lr)
     for step in range(1, by_adam + 1):

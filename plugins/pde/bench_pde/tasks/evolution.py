@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from bench_pde.baselines import RidgeRegression
+from bench_pde.baselines import RidgeRegression, fitted_on
 from bench_pde.metrics import relative_l2_loss
 from bench_pde.tasks.beside import beside
 from bench_pde.tasks.kept import pictures
@@ -113,11 +113,9 @@ def _persistence(frames: int) -> Callable[[Tensor], Tensor]:
 
 def _linear(train: Tensor, given: int, frames: int, device: str) -> Callable[[Tensor], Tensor]:
     """Return the rollout of a ridge regression from `given` frames to the next."""
-    starts = range(train.shape[1] - given)
-    step = RidgeRegression(
-        torch.cat([train[:, start : start + given] for start in starts]),
-        torch.cat([train[:, start + given] for start in starts]),
-    ).to(device)
+    windows = Windows(train, given, following=1)
+    examples = windows[fitted_on(len(windows))]
+    step = RidgeRegression(examples.inputs[0], examples.targets[:, 0]).to(device)
 
     def rollout(window: Tensor) -> Tensor:
         predicted = []

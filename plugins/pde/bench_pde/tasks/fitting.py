@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from bench_pde import field_limits
+from bench_pde.conditions import obey
 from bench_pde.fields.network import stored_numbers
 from bench_pde.fields.shapes import Shape, distance
 from bench_pde.fields.signal import Signal
@@ -30,9 +32,7 @@ class Fitting:
     lr: float = 0.01
 
     def __post_init__(self) -> None:
-        for name in ("numbers", "steps", "batch_size", "lr"):
-            if getattr(self, name) <= 0:
-                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+        obey(field_limits.fitting, vars(self))
 
     def run(self, build: Build, context: Context) -> Iterator[Outputs]:
         """Build the field, which may look at the signal, train and score it."""
@@ -58,6 +58,10 @@ class FitDrawing(Fitting):
 
     size: int = 96
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        obey(field_limits.drawn_image, vars(self))
+
     def signal(self, context: Context) -> tuple[Signal, dict[str, Examples], Loss]:
         arrays = context.data("drawn-image", seed=context.seeds.data % 2**32, size=self.size)
         return _image(torch.tensor(arrays["image"]))
@@ -69,6 +73,10 @@ class FitPhotographs(Fitting):
 
     first: int = 0
     side: int = 3
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        obey(field_limits.photographs, vars(self))
 
     def signal(self, context: Context) -> tuple[Signal, dict[str, Examples], Loss]:
         return _image(torch.tensor(context.data("photographs", first=self.first, side=self.side)["image"]))
@@ -87,8 +95,7 @@ class FitShape(Fitting):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.samples < 10:
-            raise ValueError(f"samples must be at least 10, got {self.samples}")
+        obey(field_limits.shape, vars(self))
 
     def signal(self, context: Context) -> tuple[Signal, dict[str, Examples], Loss]:
         generator = torch.Generator().manual_seed(context.seeds.data)

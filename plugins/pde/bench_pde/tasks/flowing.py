@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import torch
 
+from bench_pde import solver_limits
+from bench_pde.conditions import obey
 from bench_pde.problems.flow import Flow, taylor_green
 from bench_pde.problems.problem import grid
 from bench_pde.tasks.spending import Spending
@@ -22,9 +24,7 @@ class SolveTaylorGreen:
     face_points: int = 20
 
     def __post_init__(self) -> None:
-        for name in ("steps", "points", "face_points"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+        obey(solver_limits.budget, vars(self))
         self.flow()
 
     def flow(self) -> Flow:

@@ -6,7 +6,7 @@ from torch import Tensor
 from bench_pde.metrics import fourier_spectrum
 
 POINTS = {1: 256, 2: 96}  # of an axis, on grids of one and two dimensions
-FRAMES = {1: 64, 2: 3}
+FRAMES = {1: 64, 2: 1}  # the last among them
 
 
 def pictures(prediction: Tensor, target: Tensor, given: Tensor | None = None) -> dict[str, Tensor]:
@@ -17,21 +17,20 @@ def pictures(prediction: Tensor, target: Tensor, given: Tensor | None = None) ->
         given: (*grid, channels), what the method saw of the first sample, if it saw any.
 
     Returns:
-        `prediction` and `target`, (frames, *grid, channels), `frames`, the numbers of those frames, from 1, `given`,
-        and of the last frame `spectrum_prediction`, `spectrum_target` and `spectrum_error`, (channels, wave numbers):
-        see `bench_pde.metrics.fourier_spectrum`.
+        `prediction` and `target`, (frames, *grid, channels), `given`, and of the last frame `spectrum_prediction`,
+        `spectrum_target` and `spectrum_error`, (channels, wave numbers): see `bench_pde.metrics.fourier_spectrum`.
     """
     dimensions = target.ndim - 3
-    chosen = torch.linspace(0, target.shape[1] - 1, min(FRAMES[dimensions], target.shape[1])).round().long().unique()
+    last = target.shape[1] - 1
+    chosen = torch.linspace(last, 0, min(FRAMES[dimensions], last + 1)).round().long().flip(0)
     kept = {
         "prediction": _thinned(prediction[0, chosen.to(prediction.device)], dimensions),
         "target": _thinned(target[0, chosen.to(target.device)], dimensions),
-        "frames": chosen + 1,
     }
     if given is not None:
         kept["given"] = _thinned(given[None], dimensions)[0]
-    last = {"prediction": prediction[:, -1:], "target": target[:, -1:], "error": prediction[:, -1:] - target[:, -1:]}
-    spectra = {f"spectrum_{name}": fourier_spectrum(field)[0].float() for name, field in last.items()}
+    ends = {"prediction": prediction[:, -1:], "target": target[:, -1:], "error": prediction[:, -1:] - target[:, -1:]}
+    spectra = {f"spectrum_{name}": fourier_spectrum(field)[0].float() for name, field in ends.items()}
     return {name: array.cpu() for name, array in (kept | spectra).items()}
 
 

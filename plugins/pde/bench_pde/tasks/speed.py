@@ -5,6 +5,7 @@ On noise: what is measured depends on shapes alone.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 
@@ -31,7 +32,7 @@ class _Speed:
     points: int = 64
     batch_size: int = 8
     channels: int = 1
-    boundary: str = "periodic"
+    boundary: Literal["periodic", "dirichlet", "open"] = "periodic"
     rounds: int = 20
     limit: float = 20.0
 
@@ -65,7 +66,7 @@ class Scaling2d:
     sizes: tuple[int, ...] = (32, 64, 96, 128)
     batch_size: int = 2
     channels: int = 1
-    boundary: str = "periodic"
+    boundary: Literal["periodic", "dirichlet", "open"] = "periodic"
     rounds: int = 10
     limit: float = 10.0
 

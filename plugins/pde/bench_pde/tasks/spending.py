@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from bench_pde.problems.problem import Budget
-from harness import Context
+from harness import Context, Diverged
 from harness.measure import PeakMemory, parameter_count
 
 
@@ -33,6 +33,6 @@ class Spending:
 
     def _report(self, step: int, loss: float) -> None:
         if not math.isfinite(loss):
-            raise ArithmeticError(f"the loss is {loss} at step {step}")
+            raise Diverged(f"the loss is {loss} at step {step}")
         self._clock.append(time.perf_counter())
         self._context.report(step, self._steps, loss=loss)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from bench_pde.baselines import RidgeRegression
+from bench_pde.baselines import RidgeRegression, fitted_on
 from bench_pde.metrics import relative_l2_loss
 from bench_pde.tasks.beside import beside
 from bench_pde.tasks.kept import pictures
@@ -58,9 +58,10 @@ class Steady:
                 kept = pictures(outputs.values["prediction"], outputs.values["target"], test.inputs[0][0])
                 context.keep("fields", **kept)
         mean = targets.mean(0, keepdim=True).to(context.device)
+        chosen = fitted_on(len(inputs))
         baselines = {
             "persistence": lambda given: mean.repeat(len(given), *[1] * (mean.ndim - 1)),
-            "linear": RidgeRegression(inputs, targets).to(context.device),
+            "linear": RidgeRegression(inputs[chosen], targets[chosen]).to(context.device),
         }
         yield from beside(model, baselines, self.classical, self._data(), test, context)
 
