@@ -74,7 +74,7 @@ def _joined(rows: list[dict[str, Any]]) -> Stored:
     )
 
 
-def survivors(bench: Bench, within: float = 10.0) -> list[str]:
+def survivors(bench: Bench, within: float = 60.0) -> list[str]:
     """Return the processes that sessions of `bench` have left, and that have not ended `within` seconds."""
     with contextlib.suppress(TimeoutError):
         wait_until(lambda: not any(_processes(bench)), within)
@@ -94,7 +94,7 @@ def _processes(bench: Bench) -> Iterator[psutil.Process]:
                 yield process
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 60.0) -> None:
+def wait_until(condition: Callable[[], object], seconds: float = 240.0) -> None:
     """Wait until a condition holds. Raises TimeoutError where that takes too long."""
     end = time.monotonic() + seconds
     while not condition():

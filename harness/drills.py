@@ -110,13 +110,13 @@ def drill_endings(bench: Bench, executor: str) -> None:
 def drill_time_limit(bench: Bench, executor: str) -> None:
     """What hangs is ended at its limit, in whatever way it hangs."""
     write_suite(bench, *({"ending": ending} for ending in ("done", "ignores-signals", "stopped")))
-    session = bench("run", "s.yaml", "--executor", executor, "--time-limit", "5s")
+    session = bench("run", "s.yaml", "--executor", executor, "--time-limit", "10s")
     assert (session.returncode, session.stderr) == (1, ""), session.stderr
     found = _by_ending(bench)
     assert {ending: one.status for ending, one in found.items()} == {
         "done": "done", "ignores-signals": "timed-out", "stopped": "timed-out"
     }  # fmt: skip
-    assert all("5 s" in one.reason for one in found.values() if one.status != "done")
+    assert all("10 s" in one.reason for one in found.values() if one.status != "done")
     check_nothing_is_left(bench)
 
 
@@ -181,7 +181,7 @@ def drill_interruption(bench: Bench, executor: str) -> None:
     """Ctrl-C stops what runs and keeps what is finished; the next session does the rest."""
     session = at_work(bench, executor, "leaves-children-and-hangs")
     session.send_signal(signal.SIGINT)
-    _, errors = session.communicate(timeout=120)
+    _, errors = session.communicate(timeout=600)
     assert session.returncode == 130, errors
     assert "1 of 2 runs are stored, and the same command resumes" in errors.splitlines()[-1]
     check_nothing_is_left(bench)
@@ -194,7 +194,7 @@ def drill_interruption_at_once(bench: Bench, executor: str) -> None:
     session = at_work(bench, executor, "ignores-signals")
     session.send_signal(signal.SIGINT)
     wait_until(lambda: _has_ended_or_hears(session, signal.SIGINT))
-    _, errors = session.communicate(timeout=120)
+    _, errors = session.communicate(timeout=600)
     assert session.returncode == 130, errors
     assert "the same command resumes" in errors.splitlines()[-1]
     assert [one.ending for one in _all(bench)] == ["done"]
@@ -205,7 +205,7 @@ def drill_lost_session(bench: Bench, executor: str) -> None:
     """After `kill -9` of the program all that it reported is there, no process is, and the next session goes on."""
     session = at_work(bench, executor, "leaves-children-and-hangs")
     session.kill()
-    session.communicate(timeout=120)
+    session.communicate(timeout=600)
     left = survivors(bench)
     assert not left, f"processes are left: {left}"
     assert [one.ending for one in _all(bench)] == ["done"]
@@ -217,7 +217,7 @@ def drill_sessions_at_once(bench: Bench, executor: str) -> None:
     write_suite(bench, {"ending": "done"}, {"ending": "raises"}, task={"pause": 0.03}, seeds=list(range(6)))
     sessions = [bench.start("run", "s.yaml", "--executor", executor, "--jobs", "1") for _ in range(2)]
     for session in sessions:
-        output, errors = session.communicate(timeout=240)
+        output, errors = session.communicate(timeout=600)
         assert session.returncode == 1, output + errors
         assert "12 runs: 6 done, 6 failed, 0 skipped" in output
     assert [one.attempt for one in _all(bench)] == [1] * 12
@@ -231,7 +231,7 @@ def drill_alone(bench: Bench, executor: str) -> None:
         bench.write(f"{suite}.yaml", json.dumps({"tasks": tasks, "methods": ["fault"], "seeds": [0, 1, 2], "pack": 2}))
     sessions = [bench.start("run", f"{suite}.yaml", "--executor", executor) for suite in ("s", "others")]
     for session in sessions:
-        output, errors = session.communicate(timeout=240)
+        output, errors = session.communicate(timeout=600)
         assert session.returncode == 0, output + errors
     spans = [span for suite in ("s", "others") for span in _spans(bench.folder / "results" / suite)]
     assert [is_alone for is_alone, _, _ in spans].count(True) == 6

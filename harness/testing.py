@@ -175,7 +175,7 @@ class Bench:
         environment["BENCH_LOCKS"] = str(self.folder / "locks")  # else tests that run side by side wait for each other
         return [sys.executable, "-W", "error", "-m", "harness.cli", *arguments], environment
 
-    def __call__(self, *arguments: str, timeout: float = 240) -> subprocess.CompletedProcess[str]:
+    def __call__(self, *arguments: str, timeout: float = 600) -> subprocess.CompletedProcess[str]:
         command, environment = self.command(*arguments)
         return subprocess.run(
             command, env=environment, cwd=self.folder, capture_output=True, text=True, timeout=timeout, check=False

@@ -1,5 +1,12 @@
 """Fixtures of the core's tests: the command line with the toy plugin installed beside the real ones."""
 
+import fcntl
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -23,10 +30,7 @@ def toy(tmp_path: Path, toy_folder: Path) -> Bench:
     return Bench(tmp_path, [toy_folder])
 
 
-@pytest.fixture
-def suite(toy: Bench) -> str:
-    """A suite of nine runs in the folder of `toy`, all of which succeed."""
-    text = """\
+SUITE = """\
 seeds: [0, 1, 2]
 tasks: [guess]
 methods:
@@ -34,8 +38,59 @@ methods:
     grid: {offset: [0.5, -1.0]}
   - noise
 """
-    toy.write("s.yaml", text)
+ENDINGS = "tasks: [guess]\nmethods: [raises, exits, dies, diverges, declines, shift]\n"
+
+
+@pytest.fixture
+def suite(toy: Bench) -> str:
+    """A suite of nine runs in the folder of `toy`, all of which succeed."""
+    toy.write("s.yaml", SUITE)
     return "s.yaml"
+
+
+@dataclass(frozen=True)
+class Done:
+    """A folder in which sessions have been run, once for all tests, and what each has said."""
+
+    folder: Path
+    said: tuple[subprocess.CompletedProcess[str], ...]
+
+    def copy_to(self, other: Bench) -> None:
+        """Put all that is there into the folder of another program."""
+        shutil.copytree(self.folder, other.folder, dirs_exist_ok=True)
+
+
+@pytest.fixture(scope="session")
+def run_once(tmp_path_factory: pytest.TempPathFactory, toy_folder: Path) -> Callable[..., Done]:
+    """Return a function that runs a suite ``s.yaml`` of the toy plugin, session by session, once for all processes."""
+    root = tmp_path_factory.getbasetemp()
+    root = root.parent if "PYTEST_XDIST_WORKER" in os.environ else root
+
+    def run(name: str, text: str, *sessions: tuple[str, ...]) -> Done:
+        program, said = Bench(root / name, [toy_folder]), root / f"{name}.said"
+        with (root / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not said.exists():
+                program.folder.mkdir()
+                program.write("s.yaml", text)
+                found = [program("run", "s.yaml", *options) for options in sessions]
+                said.write_text(json.dumps([[one.returncode, one.stdout, one.stderr] for one in found]))
+        words = json.loads(said.read_text())
+        return Done(program.folder, tuple(subprocess.CompletedProcess("", *one) for one in words))
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def begun(run_once: Callable[..., Done]) -> Done:
+    """The suite of `suite`, of which seed 0 has been run."""
+    return run_once("begun", SUITE, ("--select", "seed=0"))
+
+
+@pytest.fixture(scope="session")
+def ends(run_once: Callable[..., Done]) -> Done:
+    """A suite whose methods end in every way, run twice."""
+    return run_once("ends", ENDINGS, (), ())
 
 
 VALUE = {"split": "test", "step": 2, "metric": "mse", "value": 0.25, "unit": ""}

@@ -403,5 +403,5 @@ def test_processes_at_once(tmp_path, folder):
     program = "import sys, pathlib, harness.archive; harness.archive.unpack(*map(pathlib.Path, sys.argv[1:]))"
     command = [sys.executable, "-c", program, archive, folder]
     processes = [subprocess.Popen(command) for _ in range(3)]
-    assert [process.wait(60) for process in processes] == [0, 0, 0]
+    assert [process.wait(240) for process in processes] == [0, 0, 0]
     assert content(folder) == GOOD

@@ -152,7 +152,7 @@ def test_processes_at_once_prepare_once(folder):
         subprocess.Popen([sys.executable, "-c", program], env=environment, stdout=subprocess.PIPE, text=True)
         for _ in range(2)
     ]
-    digests = {process.communicate(timeout=60)[0] for process in processes}
+    digests = {process.communicate(timeout=600)[0] for process in processes}
     assert [process.returncode for process in processes] == [0, 0]
     assert len(digests) == 1
     assert calls(folder) == 1

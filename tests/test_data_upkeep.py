@@ -175,7 +175,8 @@ def test_file_without_a_published_digest(user, tmp_path):
 
 def test_verify_finds_damage(user, tmp_path):
     user("data", "get", "words")
-    score(user, "words")
+    user.write("s.yaml", "tasks: [look-words]\nmethods: [shift]\n")
+    user("data", "prepare", "s.yaml")
     done = user("data", "verify", "words")
     assert (done.returncode, done.stdout) == (0, "2 files and folders read, 0 damaged\n")
     (made,) = (tmp_path / "data" / "words").glob("*/numbers.npy")

@@ -223,7 +223,7 @@ def test_session_gives_signs_of_life(begin, monkeypatch):
     monkeypatch.setattr(journal, "BEAT", 0.01)
     one = begin()
     os.utime(one.path, (0, 0))
-    end = time.monotonic() + 20
+    end = time.monotonic() + 100
     while one.path.stat().st_mtime < time.time() - 60:
         assert time.monotonic() < end
         time.sleep(0.01)

@@ -315,7 +315,7 @@ def test_leases_exclude_each_other_while_sessions_come_and_go(folder, start, tmp
     processes = [start(WORKER, folder, seed, 10**6) for seed in range(4)]
     go(processes)
     for seed in range(4, 16):
-        time.sleep(drawn.uniform(0.2, 0.5))
+        time.sleep(drawn.uniform(0.1, 0.25))
         victim = processes.pop(drawn.randrange(len(processes)))
         victim.kill()
         said += victim.communicate()[0].splitlines()

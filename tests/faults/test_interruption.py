@@ -31,7 +31,7 @@ def server_of(session: subprocess.Popen) -> psutil.Process:
 def test_signal_that_is_heeded_like_ctrl_c(faulty: Bench, number):
     session = at_work(faulty, "local", "leaves-children-and-hangs")
     session.send_signal(number)
-    _, errors = session.communicate(timeout=120)
+    _, errors = session.communicate(timeout=600)
     assert session.returncode == 130, errors
     assert errors == "bench: interrupted; 1 of 2 runs are stored, and the same command resumes\n"
     check_nothing_is_left(faulty)
@@ -44,7 +44,7 @@ def test_ctrl_c_before_anything_runs(faulty: Bench):
     session = faulty.start("run", "s.yaml")
     wait_until(lambda: psutil.Process(session.pid).children() or session.poll() is not None)
     session.send_signal(signal.SIGINT)
-    _, errors = session.communicate(timeout=120)
+    _, errors = session.communicate(timeout=600)
     assert session.returncode == 130, errors
     assert errors == "bench: interrupted; 0 of 2 runs are stored, and the same command resumes\n"
     check_nothing_is_left(faulty)
@@ -54,7 +54,7 @@ def test_worker_that_is_killed(faulty: Bench):
     session = at_work(faulty, "local", "leaves-children-and-hangs", "--retry", "1")
     for worker in server_of(session).children():
         worker.kill()
-    output, errors = session.communicate(timeout=120)
+    output, errors = session.communicate(timeout=600)
     assert (session.returncode, errors) == (0, ""), output + errors
     assert attempts(faulty) == [
         ("done", "done"),

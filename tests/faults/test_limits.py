@@ -24,7 +24,7 @@ def test_runs_that_share_a_process_are_judged_each_by_itself(faulty: Bench):
     """What ends a process ends one run of it; the others begin anew in another."""
     methods = ("changes-folder", "ends-when-shown", "forks", "hangs", "leaves-children", "killed", "done")
     write_suite(faulty, *({"ending": ending, "at": 8} for ending in methods), task={"pause": 0.1}, pack=len(methods))
-    session = faulty("run", "s.yaml", "--jobs", "1", "--time-limit", "3s")
+    session = faulty("run", "s.yaml", "--jobs", "1", "--time-limit", "6s")
     assert (session.returncode, session.stderr) == (1, ""), session.stderr
     assert endings(faulty) == dict.fromkeys(methods, "done") | {"hangs": "timed-out", "killed": "killed"}
     logs = [path.read_text() for path in (faulty.folder / "results" / "s" / "_logs").iterdir()]

@@ -25,7 +25,7 @@ def broken_off(bench: Bench, number: int, *options: str) -> int:
     session: subprocess.Popen = bench.start("run", "s.yaml", *options)
     wait_until(lambda: steps(folder) >= 5 or session.poll() is not None)
     session.send_signal(number)
-    _, errors = session.communicate(timeout=120)
+    _, errors = session.communicate(timeout=600)
     assert session.returncode == (130 if number == signal.SIGINT else -number), errors
     return steps(folder)
 

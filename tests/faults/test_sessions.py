@@ -51,7 +51,7 @@ def test_leases_of_a_session_that_is_killed(observed: Bench):
     killed.kill()
     killed.communicate()
     for other in others:
-        output, errors = other.communicate(timeout=120)
+        output, errors = other.communicate(timeout=600)
         assert (other.returncode, errors) == (0, ""), output + errors
         assert "8 runs: 8 done, 0 failed" in output
     found = stored(folder)
@@ -71,7 +71,7 @@ def test_runs_that_another_session_ends_while_this_one_skips_others(observed: Be
     monkeypatch.delenv("HOLD")
     assert observed("run", "s.yaml").returncode == 0
     (observed.folder / "go").touch()
-    output, errors = held.communicate(timeout=120)
+    output, errors = held.communicate(timeout=600)
     assert (held.returncode, errors) == (0, ""), output + errors
     elsewhere = [line for line in output.splitlines() if line.endswith(", by another session")]
     assert sum("] done " in line for line in elsewhere) == 2

@@ -231,7 +231,7 @@ def test_interrupted_and_taken_up(repository):
     second = repository.bench()("asv", "run")
     assert (second.returncode, second.stderr.count("another `bench asv run`")) == (2, 1)
     started.send_signal(signal.SIGINT)
-    _, said = started.communicate(timeout=60)
+    _, said = started.communicate(timeout=600)
     assert started.returncode == 130, said
     assert "Traceback" not in said
     assert not _running(repository.folder / ".asv")
