@@ -30,3 +30,9 @@ def test_tasks_declare_the_data_of_the_pools_that_they_offer():
             offered.update(pools)
             assert {POOLS[pool].dataset for pool in pools} <= set(task.datasets), task.name
     assert offered == set(POOLS)
+
+
+def test_every_method_is_in_a_suite_that_needs_no_checkpoints():
+    ours = {name for name, method in load_catalog().methods.items() if method.target.startswith("bench_merging.")}
+    found = {entry.name for path in SUITES if path.stem != "merging-clip" for entry in read_suite(path).methods}
+    assert ours <= found
