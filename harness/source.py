@@ -7,6 +7,7 @@ what keeps `bench list`, `bench show` and the check of a whole suite free of tor
 from __future__ import annotations
 
 import ast
+import copy
 import hashlib
 import importlib.metadata
 import importlib.util
@@ -27,7 +28,7 @@ COMPUTING_MODULES = frozenset({"harness.scoring", "harness.train", "harness.meas
 
 @dataclass(frozen=True)
 class Parameter:
-    """A keyword argument of a target: its annotation as written, the type it names, its default."""
+    """A keyword argument of a target: its annotation, with what its names stand for, the type it names, its default."""
 
     name: str
     annotation: str
@@ -48,7 +49,7 @@ def parameters(target: str) -> dict[str, Parameter]:
     if definition is None:
         raise CatalogError(f"target '{target}': {_file(module)} defines no function or class named '{attribute}'")
     if isinstance(definition, ast.FunctionDef):
-        found = list(_of_arguments(definition.args, target, skip=0))
+        found = list(_of_arguments(definition.args, module, target, skip=0))
     else:
         found = _of_class(definition, module, target)
     return {parameter.name: parameter for parameter in found}
@@ -67,9 +68,13 @@ def digest(*targets: str) -> str:
 def libraries(*targets: str) -> dict[str, str]:
     """Return the versions of the third-party libraries that the code behind targets imports, and Python's."""
     imported = set().union(*(_imports(name) for target in targets for name in _closure(_split(target)[0])))
-    own = {_split(target)[0].partition(".")[0] for target in targets} | {"harness"}
-    tops = {name.partition(".")[0] for name in imported} - set(sys.stdlib_module_names) - own
+    own = {_top(_split(target)[0]) for target in targets} | {"harness"}
+    tops = {_top(name) for name in imported} - set(sys.stdlib_module_names) - own
     return {"python": ".".join(map(str, sys.version_info[:3])), **{top: _version(top) for top in sorted(tops)}}
+
+
+def _top(module: str) -> str:
+    return module.partition(".")[0]
 
 
 def _split(target: str) -> tuple[str, str]:
@@ -89,45 +94,51 @@ def _definition(module: str, name: str) -> ast.FunctionDef | ast.ClassDef | None
 def _of_class(definition: ast.ClassDef, module: str, target: str) -> list[Parameter]:
     for node in definition.body:
         if isinstance(node, ast.FunctionDef) and node.name == "__init__":
-            return list(_of_arguments(node.args, target, skip=1))
+            return list(_of_arguments(node.args, module, target, skip=1))
     bases = [_base(module, base.id) for base in definition.bases if isinstance(base, ast.Name)]
     inherited = [p for home, base in bases if isinstance(base, ast.ClassDef) for p in _of_class(base, home, target)]
-    return inherited + list(_of_fields(definition, target))
+    return inherited + list(_of_fields(definition, module, target))
 
 
 def _base(module: str, name: str) -> tuple[str, ast.FunctionDef | ast.ClassDef | None]:
     """Return the module and the definition of a class that `module` defines or imports by its name."""
     found = _definition(module, name)
-    for node in [] if found else _tree(module).body:
+    imported = None if found else _imported(module, name)
+    return _base(*imported) if imported else (module, found)
+
+
+def _imported(module: str, name: str) -> tuple[str, str] | None:
+    """Return from which module, whose source can be found, `module` imports a name, and what it is called there."""
+    for node in _tree(module).body:
         if isinstance(node, ast.ImportFrom):
             for alias in node.names:
                 home = _imported_from(module, node)
                 if (alias.asname or alias.name) == name and _find(home) is not None:
-                    return _base(home, alias.name)
-    return module, found
+                    return home, alias.name
+    return None
 
 
-def _of_arguments(arguments: ast.arguments, target: str, skip: int) -> Iterator[Parameter]:
+def _of_arguments(arguments: ast.arguments, module: str, target: str, skip: int) -> Iterator[Parameter]:
     positional = arguments.posonlyargs + arguments.args
     defaults = [None] * (len(positional) - len(arguments.defaults)) + list(arguments.defaults)
     # Parameters are bound by name, which those before a "/" cannot be.
     for argument, default in list(zip(positional, defaults, strict=True))[max(skip, len(arguments.posonlyargs)) :]:
-        yield _parameter(argument.arg, argument.annotation, default, target)
+        yield _parameter(argument.arg, argument.annotation, default, module, target)
     for argument, keyword_default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
-        yield _parameter(argument.arg, argument.annotation, keyword_default, target)
+        yield _parameter(argument.arg, argument.annotation, keyword_default, module, target)
 
 
-def _of_fields(definition: ast.ClassDef, target: str) -> Iterator[Parameter]:
+def _of_fields(definition: ast.ClassDef, module: str, target: str) -> Iterator[Parameter]:
     for node in definition.body:
         if not (isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)):
             continue
         kind = _text(node.annotation).partition("[")[0].rpartition(".")[2]
         if kind not in ("ClassVar", "KW_ONLY"):
-            yield _parameter(node.target.id, node.annotation, node.value, target)
+            yield _parameter(node.target.id, node.annotation, node.value, module, target)
 
 
-def _parameter(name: str, annotation: ast.expr | None, default: ast.expr | None, target: str) -> Parameter:
-    text = "Any" if annotation is None else _text(annotation)
+def _parameter(name: str, annotation: ast.expr | None, default: ast.expr | None, module: str, target: str) -> Parameter:
+    text = "Any" if annotation is None else _text(annotation, module)
     try:
         value = None if default is None else _plain(ast.literal_eval(default))
     except (ValueError, TypeError):
@@ -148,11 +159,38 @@ def _plain(value: Any) -> JSON:
     raise ValueError
 
 
-def _text(annotation: ast.expr) -> str:
-    """Return an annotation as written, without the quotes of one that is a string."""
+def _text(annotation: ast.expr, module: str = "") -> str:
+    """Return an annotation as written, without the quotes of one that is a string.
+
+    What it names that a `module` defines, as in ``Rule = Literal["mean", "sum"]``, or imports, stands there itself.
+    """
     if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):
-        return annotation.value
-    return ast.unparse(annotation)
+        text = annotation.value
+        try:
+            annotation = ast.parse(text, mode="eval").body
+        except SyntaxError:
+            return text
+    return ast.unparse(_Aliases(module).visit(copy.deepcopy(annotation)) if module else annotation)
+
+
+class _Aliases(ast.NodeTransformer):
+    """Puts in place of each name the expression that a module assigns to it, where that names plain data."""
+
+    def __init__(self, module: str) -> None:
+        self._module = module
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        found = _alias(self._module, node.id)
+        return node if found is None or _type(ast.unparse(found)) is typing.Any else found
+
+
+def _alias(module: str, name: str) -> ast.expr | None:
+    """Return the expression that `module`, or one of its package that it imports the name from, assigns to it."""
+    for node in _tree(module).body:
+        if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == name for t in node.targets):
+            return node.value
+    imported = _imported(module, name)
+    return _alias(*imported) if imported and _top(imported[0]) == _top(module) else None
 
 
 def _type(annotation: str) -> Any:
@@ -216,7 +254,7 @@ def _closure(module: str) -> frozenset[str]:
 
     Importing a.b.c runs a.b too; only the top module, the manifest, is left out, unless it is where the target is.
     """
-    package = module.partition(".")[0]
+    package = _top(module)
     found, todo = set[str](), [module]
     while todo:
         name = todo.pop()

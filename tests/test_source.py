@@ -197,6 +197,38 @@ def test_type_that_an_annotation_names(parameters, annotation, kind):
     assert parameters(f"def f(*, a: {annotation}): pass")["a"].type == kind
 
 
+@pytest.mark.parametrize(
+    ("annotation", "kind"),
+    [
+        ("Rule", typing.Literal["mean", "sum"]),
+        ("'Rule'", typing.Literal["mean", "sum"]),
+        ("Rule | None", typing.Literal["mean", "sum"] | None),
+        ("list[Rule]", list[typing.Literal["mean", "sum"]]),
+        ("Theirs", typing.Literal[1, 2]),
+        ("Callback", typing.Any),  # names more than plain data
+        ("Elsewhere", typing.Any),  # of another package, which is not read
+    ],
+)
+def test_type_that_a_name_stands_for(package, annotation, kind):
+    package(
+        kinds="from typing import Literal\nSides = Literal[1, 2]",
+        m=f"""
+        from typing import Callable, Literal
+        from harness.stats.samples import Better as Elsewhere
+        from srcpkg.kinds import Sides as Theirs
+        Rule = Literal["mean", "sum"]
+        Callback = Callable[[int], int]
+        def f(*, a: {annotation}): pass
+        """,
+    )
+    assert source.parameters("srcpkg.m:f")["a"].type == kind
+
+
+def test_parameters_are_shown_with_what_their_types_stand_for(parameters):
+    text = "from typing import Literal\nRule = Literal['mean', 'sum']\ndef f(*, a: Rule = 'mean'): pass"
+    assert parameters(text)["a"].annotation == "Literal['mean', 'sum']"
+
+
 def test_types_written_with_their_module_are_known_too(parameters):
     found = parameters("import typing\ndef f(*, a: typing.Literal['x']): pass")
     assert found["a"].type == typing.Literal["x"]
