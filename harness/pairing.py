@@ -56,7 +56,7 @@ def pairs(suite: Suite, catalog: Catalog) -> list[Pair]:
             count = suite.tune.trials if suite.tune and setup.ranges else 0
             points = drawn(suite, contender, posed.task, setup, count) if count else []
             if not (points or setup.skip):
-                _check_fit(suite, contender, posed, setup)
+                _check_fit(suite, contender.method, setup.params, posed, contender.entry.place)
             found.append(Pair(contender, posed, setup, points))
     _check_tuning(suite, catalog, found)
     return found
@@ -87,16 +87,14 @@ def _given(suite: Suite, entry: Entry, task: Task, params: Mapping[str, JSON]) -
     return given
 
 
-def _check_fit(suite: Suite, contender: Contender, posed: Posed, setup: Setup) -> None:
+def _check_fit(suite: Suite, method: Method, params: Mapping[str, JSON], posed: Posed, place: Place) -> None:
     """Raise SuiteError where a method cannot be built with what a task gives; one that lacks a trait is skipped."""
-    method = contender.method
     if not method.check or posed.given is None or posed.task.requires - method.traits:
         return
     try:
-        resolved(method.check)(method.name, posed.given, setup.params)
+        resolved(method.check)(method.name, posed.given, params)
     except ValueError as error:
-        message = f"method '{method.name}' on task '{posed.task.name}': {error}"
-        raise suite.document.error(message, *contender.entry.place) from None
+        raise suite.document.error(f"method '{method.name}' on task '{posed.task.name}': {error}", *place) from None
 
 
 def _against(suite: Suite, catalog: Catalog, entry: Entry, task: Task, found: list[Posed]) -> list[Posed]:
@@ -115,6 +113,8 @@ def _against(suite: Suite, catalog: Catalog, entry: Entry, task: Task, found: li
         why = f"method '{method.name}' can be no reference for task '{task.name}': {why}"
         raise suite.document.error(why, *named.place)
     params = bind(suite, "method", named, reference.known, reference.chosen)
+    for posed in found:
+        _check_fit(suite, method, params, posed, named.place)
     spelled: JSON = {"method": method.name, "params": params}
     label = f" reference={labelled(method.name, reference.chosen)}" if entry.reference else ""
     return [

@@ -29,3 +29,18 @@ def test_operators_are_timed_against_a_reference(bench):  # noqa: F811
         assert "exponent" in found["operator-scaling-2d", f"test-{call}"]
     sizes = rows[(rows["split"] == "size-inference") & (rows["metric"] == "seconds_per_call")]
     assert sizes["step"].tolist() == [8, 12, 16]
+
+
+def test_a_reference_that_its_grid_does_not_bear_is_refused_when_planned(bench):  # noqa: F811
+    bench.write(
+        "s.yaml",
+        """
+        hardware: {device: cpu}
+        tasks: [{task: operator-speed-2d, reference: {method: fno, params: {modes: 400}}}]
+        methods: [deeponet]
+        seeds: [0]
+        """,
+    )
+    refused = bench("plan", "s.yaml")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr.startswith("bench: s.yaml:3: method 'fno' on task 'operator-speed-2d': a grid of 64 points")
