@@ -65,7 +65,10 @@ PARETO = (
     "and, where there is room, named. The last panel has the interquartile mean of scores over all tasks (chance 0, "
     "reference 1) against the geometric mean of costs, where there are several tasks."
 )
-CURVES = "The score on validation data while training: mean over seeds, with the 95 % t-interval as a band."
+CURVES = (
+    "The score on validation data while training: mean over seeds, with the 95 % t-interval as a band where there are "
+    "three seeds or more."
+)
 TUNING = (
     "The best score on validation data that can be expected of k trials. Failed ones count as the worst, so that a "
     "line begins where not all of k trials may have failed. In the data, `fresh` is the winner's score on seeds that "
@@ -122,9 +125,32 @@ def _facets(
     shown = present[:MOST_METHODS]
     if len(shown) < len(present):
         caption += f" Only the {len(shown)} best of {len(present)} methods are drawn."
-    if of := _shared(list(table["task"].unique())):
+    titles = _titles(list(table["task"].unique()))
+    if of := _shared(list(titles.values())):
         caption += f" All panels are of {of}."
-    return Plot(name, title, caption, table, partial(_draw_some, draw, shown, look, of))
+        titles = {task: text.removeprefix(of).strip() for task, text in titles.items()}
+    return Plot(name, title, caption, table, partial(_draw_some, draw, shown, look, titles))
+
+
+def _titles(tasks: Sequence[str]) -> dict[str, str]:
+    """Return labels that tell tasks apart: of a name that several have, with the shortest parameter that does."""
+    titles = {}
+    for task in tasks:
+        name = task.split(" ")[0]
+        others = [dict(_parameters(other)) for other in tasks if other.split(" ")[0] == name]
+        telling = [
+            f"{name} {key}={value}"
+            for key, value in _parameters(task)
+            if len({other.get(key) for other in others}) == len(others)
+        ]
+        titles[task] = min(telling, key=len) if telling and len(others) > 1 else task
+    return titles
+
+
+def _parameters(task: str) -> list[tuple[str, str]]:
+    """Return the parameters of a label, where it has nothing else beside its name."""
+    words = [word.partition("=") for word in task.split(" ")[1:]]
+    return [(key, value) for key, _, value in words] if all(sep for _, sep, _ in words) else []
 
 
 def _shared(tasks: Sequence[str]) -> str:
@@ -139,10 +165,14 @@ def _shared(tasks: Sequence[str]) -> str:
 
 
 def _draw_some(
-    draw: Callable[..., Figure], methods: Sequence[str], look: Mapping[str, Look], of: str, table: pd.DataFrame
+    draw: Callable[..., Figure],
+    methods: Sequence[str],
+    look: Mapping[str, Look],
+    titles: Mapping[str, str],
+    table: pd.DataFrame,
 ) -> Figure:
     drawn = table[table["method"].isin(methods)]
-    return draw(drawn.assign(task=drawn["task"].str.removeprefix(of).str.strip()), methods, look)
+    return draw(drawn.assign(task=drawn["task"].map(titles)), methods, look)
 
 
 _NOTHING = {
@@ -304,7 +334,7 @@ def _tuning(results: Results, boards: Sequence[Leaderboard]) -> pd.DataFrame:
 
 def _trials(table: pd.DataFrame, methods: Sequence[str], look: Mapping[str, Look]) -> Figure:
     drawn = table[np.isfinite(table["mean"])]
-    drawn = drawn.assign(low=drawn["mean"], high=drawn["mean"])
+    drawn = drawn.assign(low=drawn["mean"], high=drawn["mean"], n=1)
     return plots.curves(drawn, [method for method in methods if (drawn["method"] == method).any()], look, "trials")
 
 

@@ -64,7 +64,7 @@ def _seeds(axes: Axes, group: pd.DataFrame, y: np.ndarray[Any, Any]) -> None:
 def curves(table: pd.DataFrame, methods: Sequence[str], look: Mapping[str, Look], x: str = "step") -> Figure:
     """Draw each task's means against `x`, with the interval as a band.
 
-    Columns: task, axis, method, that of `x`, mean, low, high.
+    Columns: task, axis, method, that of `x`, mean, low, high, n.
     """
     import seaborn
 
@@ -89,7 +89,7 @@ def curves(table: pd.DataFrame, methods: Sequence[str], look: Mapping[str, Look]
         for line, method in zip(axes.get_lines(), drawn, strict=False):
             line.set_linestyle(look[method].dashes)
         for method in drawn:
-            part = group[group["method"] == method]
+            part = group[(group["method"] == method) & (group["n"] > 2)]  # the interval of two fills the panel
             axes.fill_between(part[x], part["low"], part["high"], color=look[method].colour, alpha=shade, lw=0)
         low, high = group["mean"].min(), group["mean"].max()
         if style.is_wide(group["mean"].tolist(), 20):

@@ -190,6 +190,27 @@ def test_panels_are_named_by_what_tells_them_apart(made, monkeypatch):
     assert titles == ["pool=procedural", "pool=made-adamw", "pool=of-a-cnn"]
 
 
+@pytest.mark.parametrize(
+    ("labels", "titles"),
+    [
+        (["a", "b"], ["a", "b"]),
+        (["a steps=300 size=32", "a steps=100 size=64", "b"], ["a size=32", "a size=64", "b"]),
+        (["a x=1 y=1", "a x=1 y=2", "a x=2 y=1"], ["a x=1 y=1", "a x=1 y=2", "a x=2 y=1"]),  # none alone tells
+        (["a x=1 (val)", "a x=2 (val)"], ["a x=1 (val)", "a x=2 (val)"]),
+        (["a", "a x=2"], ["a", "a x=2"]),
+    ],
+)
+def test_title_of_a_panel_is_the_shortest_that_tells(labels, titles):
+    assert list(figures._titles(labels).values()) == titles
+
+
+def test_the_interval_of_two_seeds_is_no_band(made):
+    for seeds, bands in ((2, 0), (3, 2)):
+        plot = plots(made(1, 2, seeds))["curves"]
+        (axes,) = plot.draw(plot.table).axes
+        assert sum(len(path.vertices) > 0 for band in axes.collections for path in band.get_paths()) == bands
+
+
 def test_quality_is_drawn_against_a_cost_that_differs(made):
     found = made(2, 3, 2)
     rows = found.history.copy()
