@@ -95,11 +95,8 @@ def order(boards: Sequence[Leaderboard], overviews: Sequence[Overview]) -> list[
 def _pages(table: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
     """Return what goes into a figure each, with the ends of its name and of its title.
 
-    All of the table where a figure has room for it. Otherwise there is one figure for each family, whose methods meet
-    no others, or as many as it needs.
+    A family, whose methods meet no others, or as much of it as a figure has room for.
     """
-    if table["task"].nunique() <= MOST_TASKS:
-        return [("", "", table)]
     pages, families = [], list(dict.fromkeys(table["family"]))
     for family in families:
         tasks = table.loc[table["family"] == family, "task"].unique()

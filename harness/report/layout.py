@@ -38,6 +38,7 @@ def facets(
     columns: int = 3,
     gap: float = 0.68,
     share_y: bool = False,
+    width: float = 0.0,
 ) -> tuple[Figure, list[Axes], float]:
     """Return a figure with `count` axes in rows, and the height in inches that is free for a legend below them.
 
@@ -47,14 +48,15 @@ def facets(
         legend: the texts for which there is to be room.
         gap: inches between two columns.
         share_y: one vertical axis for all.
+        width: of the figure, in inches; 0 leaves it to the number of columns.
     """
     columns = 2 if count == 4 and columns == 3 and not share_y else min(columns, count)
     rows = math.ceil(count / columns)
-    below = LINE * len(_legend_rows(legend)) + 0.12 if legend else 0.0
+    across = width or (WIDTH if columns > 1 else min(WIDTH, left + 3.6))
+    below = LINE * len(_legend_rows(legend, across)) + 0.12 if legend else 0.0
     top, bottom, between = 0.28, 0.44, 0.76
     whole = top + rows * height + (rows - 1) * between + bottom + below
-    found = figure(WIDTH if columns > 1 else min(WIDTH, left + 3.6), whole)
-    across, start = found.get_figwidth(), max(left, gap)
+    found, start = figure(across, whole), max(left, gap)
     wide = (across - start - 0.15 - (columns - 1) * gap) / columns
     axes: list[Axes] = []
     for i in range(count):
@@ -65,10 +67,10 @@ def facets(
     return found, axes, below
 
 
-def _legend_rows(texts: Sequence[str]) -> list[list[str]]:
-    """Return texts in rows of one number of columns that fit the page."""
+def _legend_rows(texts: Sequence[str], width: float) -> list[list[str]]:
+    """Return texts in rows of one number of columns that fit a figure of some inches."""
     each = style.widest(texts, style.SIZE - 0.5) + 0.42
-    columns = max(1, min(len(texts), int((WIDTH - 0.2) / each)))
+    columns = max(1, min(len(texts), int((width - 0.2) / each)))
     return [list(texts[i : i + columns]) for i in range(0, len(texts), columns)]
 
 
@@ -77,7 +79,7 @@ def legend_below(
 ) -> None:
     """Put a legend of methods at the lower edge of a figure, in rows read from left to right."""
     handles = style.method_lines(methods, look, markers, lines)
-    rows = _legend_rows([handle.get_label() for handle in handles])
+    rows = _legend_rows([handle.get_label() for handle in handles], found.get_figwidth())
     columns = len(rows[0])
     # matplotlib fills a legend column by column
     order = [i for column in range(columns) for i in range(column, len(handles), columns)]

@@ -189,8 +189,8 @@ def profile(
 
     Columns: method, threshold, share, low, high. `x` and `y` are the labels of the axes.
     """
-    figure, (axes,), _ = layout.facets(1, height=2.4, legend=[short(method) for method in methods])
-    figure.set_figwidth(layout.WIDTH)
+    names = [short(method) for method in methods]
+    figure, (axes,), _ = layout.facets(1, height=2.4, legend=names, width=layout.WIDTH)
     for method in methods:
         part = table[table["method"] == method]
         steps = "steps-post" if is_log else "default"

@@ -156,16 +156,23 @@ def test_tasks_of_one_family_that_a_figure_has_no_room_for_go_into_several(made)
     assert [name for name in plots(made(12, 2, 1)) if name.startswith("scores")] == ["scores"]
 
 
-def test_families_that_a_figure_has_no_room_for_get_one_each(made):
-    found = made(14, 3, 1)
-    other = found.history["task"] == "t13"
+def test_each_family_has_figures_of_its_own(made):
+    found = made(3, 3, 1)
+    other = found.history["task"] == "t2"
     rows = found.history.assign(family=found.history["family"].where(~other, "g"))
     rows = rows[~(other & (rows["method"] == "m1"))]
     found = plots(Results(rows, found._headers))
-    names = [name for name in found if name.startswith("scores")]
-    assert [name.removeprefix("scores-") for name in names] == ["f-1", "f-2", "g"]
+    assert [name for name in found if name.startswith("scores")] == ["scores-f", "scores-g"]
+    assert found["scores-g"].title == "Scores on each task, g"
     assert list(found["scores-g"].table["method"]) == ["m0", "m2"]
-    check_labels(found["scores-g"].draw(found["scores-g"].table))
+    with style.drawing():
+        check_labels(found["scores-g"].draw(found["scores-g"].table))
+
+
+def test_legend_of_one_panel_keeps_to_it(made):
+    plot = plots(made(1, 16, 2))["pareto"]
+    with style.drawing():
+        check_labels(plot.draw(plot.table))
 
 
 POOLS = {f"t{i}": f"merge-data-free pool={pool}" for i, pool in enumerate(("procedural", "made-adamw", "of-a-cnn"))}
@@ -186,7 +193,9 @@ def test_panels_are_named_by_what_tells_them_apart(made, monkeypatch):
     monkeypatch.setattr(figures, "_label", lambda board: POOLS[board.task])
     plot = plots(made(3, 4, 2))["scores"]
     assert plot.caption.endswith(" All panels are of merge-data-free.")
-    titles = [axes.get_title() for axes in plot.draw(plot.table).axes]
+    with style.drawing():
+        figure = plot.draw(plot.table)
+    titles = [axes.get_title(loc="left") for axes in figure.axes]
     assert titles == ["pool=procedural", "pool=made-adamw", "pool=of-a-cnn"]
 
 
