@@ -187,8 +187,10 @@ class _Aliases(ast.NodeTransformer):
 def _alias(module: str, name: str) -> ast.expr | None:
     """Return the expression that `module`, or one of its package that it imports the name from, assigns to it."""
     for node in _tree(module).body:
-        if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == name for t in node.targets):
-            return node.value
+        if isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            if any(isinstance(target, ast.Name) and target.id == name for target in targets):
+                return node.value
     imported = _imported(module, name)
     return _alias(*imported) if imported and _top(imported[0]) == _top(module) else None
 

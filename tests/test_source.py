@@ -205,6 +205,7 @@ def test_type_that_an_annotation_names(parameters, annotation, kind):
         ("Rule | None", typing.Literal["mean", "sum"] | None),
         ("list[Rule]", list[typing.Literal["mean", "sum"]]),
         ("Theirs", typing.Literal[1, 2]),
+        ("Declared", typing.Literal["a"]),
         ("Callback", typing.Any),  # names more than plain data
         ("Elsewhere", typing.Any),  # of another package, which is not read
     ],
@@ -213,11 +214,12 @@ def test_type_that_a_name_stands_for(package, annotation, kind):
     package(
         kinds="from typing import Literal\nSides = Literal[1, 2]",
         m=f"""
-        from typing import Callable, Literal
+        from typing import Callable, Literal, TypeAlias
         from harness.stats.samples import Better as Elsewhere
         from srcpkg.kinds import Sides as Theirs
         Rule = Literal["mean", "sum"]
         Callback = Callable[[int], int]
+        Declared: TypeAlias = Literal["a"]
         def f(*, a: {annotation}): pass
         """,
     )
