@@ -1,67 +1,77 @@
-"""The tasks of this plugin by name, with their data sets and the metrics that only they use. Imports no torch."""
+"""The tasks of sequence mixers by name, with what each measures. Imports no torch."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from bench_sequence.datasets import sources
 from bench_sequence.family import SEQUENCE_MIXER
 from bench_sequence.hyperparameters import RECIPE
-from harness import Anchors, Dataset, Metric, Task
+from harness import SCALING_METRICS, SPEED_METRICS, Anchors, Task
 
+_ARENA = "Tay et al. 2020, arXiv:2011.04006"
+_HALF_RATE = "Romero et al. 2022, arXiv:2102.02611; Gu, Goel, Ré 2022, arXiv:2111.00396"
 _COSTS = ("parameters", "seconds_per_step", "peak_memory")
-_CAUSAL = frozenset({"causal"})
-_BIDIRECTIONAL = frozenset({"bidirectional"})
-_RATE = frozenset({"bidirectional", "rate"})
-_TEN = Anchors(chance=0.1, reference=1.0, source="one of ten at random; no error")
-_TWO = Anchors(chance=0.5, reference=1.0, source="one of two at random; no error")
+_RATIOS = (*SPEED_METRICS, "parameters", "parameters_total", "parameter_bytes", "peak_memory")
 
 
 def tasks() -> Iterator[Task]:
-    """Yield the tasks, the synthetic ones first."""
+    """Yield the tasks, by what is asked."""
+    yield from _recall()
+    yield from _numbers()
+    yield from _arena()
+    yield from _images_and_sounds()
+    yield from _speed()
+
+
+def _recall() -> Iterator[Task]:
     yield _task(
         "copying",
         "recall:Copying",
-        "copying",
-        "accuracy",
-        _CAUSAL,
-        anchors=Anchors(chance=0.125, reference=1.0, source="one of eight at random; no error"),
+        "causal",
+        anchors=_guessing(8, "eight"),
         reference="Arjovsky, Shah, Bengio 2016, arXiv:1511.06464",
         summary="name the symbols at the beginning of a sequence after many blanks",
     )
     yield _task(
         "selective-copying",
         "recall:SelectiveCopying",
-        "copying",
-        "accuracy",
-        _CAUSAL,
-        anchors=Anchors(chance=0.0714, reference=1.0, source="one of fourteen at random; no error"),
+        "causal",
+        datasets=("copying",),
+        anchors=_guessing(14, "fourteen"),
         reference="Gu, Dao 2023, arXiv:2312.00752",
         summary="name the symbols at random places of a sequence, in order",
     )
     yield _task(
         "induction-heads",
         "recall:InductionHeads",
-        "induction-heads",
-        "accuracy",
-        _CAUSAL,
-        anchors=Anchors(chance=0.0526, reference=1.0, source="one of nineteen at random; no error"),
+        "causal",
+        anchors=_guessing(19, "nineteen"),
         reference="Olsson et al. 2022, arXiv:2209.11895; Fu et al. 2023, arXiv:2212.14052",
         summary="name the token that followed the special token before",
     )
     yield _task(
         "associative-recall",
         "recall:AssociativeRecall",
-        "mqar",
-        "accuracy",
-        _CAUSAL,
+        "causal",
+        datasets=("mqar",),
         reference="Arora et al. 2023, arXiv:2312.04927",
         summary="answer each key with its value, many keys in a sequence (MQAR)",
+    )
+
+
+def _numbers() -> Iterator[Task]:
+    yield _task(
+        "delay",
+        "delay:Delay",
+        "causal",
+        metrics=("mse",),
+        anchors=Anchors(chance=1.0, reference=0.0, source="a constant output; an exact copy"),
+        reference="Gu, Johnson, Timalsina, Rudra, Ré 2023, arXiv:2206.12037",
+        summary="reproduce a continuous signal some steps later",
     )
     yield _task(
         "adding",
         "adding:Adding",
-        "adding",
-        "mse",
-        _CAUSAL,
+        "causal",
+        metrics=("mse",),
         anchors=Anchors(chance=0.1667, reference=0.0, source="always 1; no error"),
         reference="Hochreiter, Schmidhuber 1997; Arjovsky, Shah, Bengio 2016, arXiv:1511.06464",
         summary="add the two numbers that are marked",
@@ -69,259 +79,170 @@ def tasks() -> Iterator[Task]:
     yield _task(
         "autoregressive",
         "autoregressive:AutoregressiveProcess",
-        "autoregressive",
-        ("mse", "least_mse"),
-        _CAUSAL,
+        "causal",
+        metrics=("mse", "least_mse"),
         reference="Zhang et al. 2023, arXiv:2303.09489",
         summary="predict an autoregressive process, one step or a horizon ahead",
     )
+    bounds = ("bayes_last_mse", "bayes_mse", "gradient_last_mse", "newton_last_mse", "nearest_last_mse")
     yield _task(
         "in-context-regression",
         "in_context:InContextRegression",
-        "in-context-regression",
-        ("last_mse", "mse", "bayes_last_mse", "bayes_mse", "gradient_last_mse", "newton_last_mse", "nearest_last_mse"),
-        _CAUSAL,
+        "causal",
+        metrics=("last_mse", "mse", *bounds),
         anchors=Anchors(chance=1.0, reference=0.0, source="always 0; no error"),
         reference="Garg et al. 2022, arXiv:2208.01066; Akyürek et al. 2023, arXiv:2211.15661",
         summary="linear regression from the examples in the sequence itself",
     )
-    yield from _real_tasks()
+    yield _task(
+        "forecasting",
+        "forecasting:Forecasting",
+        "bidirectional",
+        metrics=("mse", "mae", "repeated_mse", "seasonal_mse", "linear_mse"),
+        datasets=("etth1", "etth2", "ettm1", "ettm2", "exchange", "illness"),
+        reference="Zhou et al. 2021, arXiv:2012.07436; Wu et al. 2021, arXiv:2106.13008",
+        summary="the next rows of electricity transformers, exchange rates or illness",
+    )
 
 
-def _real_tasks() -> Iterator[Task]:
-    arena = "Tay et al. 2020, arXiv:2011.04006"
+def _arena() -> Iterator[Task]:
+    yield _task(
+        "listops",
+        "listops:ListOps",
+        "bidirectional",
+        metrics=("accuracy", "root_operator_accuracy"),
+        anchors=_guessing(10, "ten"),
+        reference=f"Nangia, Bowman 2018, arXiv:1804.06028; {_ARENA}",
+        summary="evaluate nested list operations; short expressions by default",
+    )
     yield _task(
         "text",
         "text:Text",
-        ("imdb", "imdb-altered"),
-        "accuracy",
-        _BIDIRECTIONAL,
-        anchors=_TWO,
-        reference=f"Maas et al. 2011; {arena}",
+        "bidirectional",
+        datasets=("imdb", "imdb-altered"),
+        anchors=_guessing(2, "two"),
+        reference=f"Maas et al. 2011; {_ARENA}",
         summary="is a film review positive, by its characters",
     )
     yield _task(
         "retrieval",
         "text:Retrieval",
-        "aan",
-        "accuracy",
-        _BIDIRECTIONAL,
-        anchors=_TWO,
-        reference=f"Radev et al. 2009; {arena}",
+        "bidirectional",
+        datasets=("aan",),
+        anchors=_guessing(2, "two"),
+        reference=f"Radev et al. 2009; {_ARENA}",
         summary="does one of two papers cite the other, by their characters",
     )
     yield _task(
         "image",
         "images:Image",
-        ("cifar10", "cifar10-jpeg"),
-        "accuracy",
-        _BIDIRECTIONAL,
-        anchors=_TEN,
-        reference=f"Krizhevsky 2009; {arena}",
+        "bidirectional",
+        datasets=("cifar10", "cifar10-jpeg"),
+        anchors=_guessing(10, "ten"),
+        reference=f"Krizhevsky 2009; {_ARENA}",
         summary="name what a grey CIFAR-10 image shows from its 1024 pixels",
     )
     yield _task(
         "pathfinder",
         "images:Pathfinder",
-        "pathfinder",
-        "accuracy",
-        _BIDIRECTIONAL,
-        anchors=_TWO,
-        reference=f"Linsley et al. 2018, arXiv:1805.08315; {arena}",
+        "bidirectional",
+        anchors=_guessing(2, "two"),
+        reference=f"Linsley et al. 2018, arXiv:1805.08315; {_ARENA}",
         summary="are two marked ends of one contour; with size 128, Path-X",
+    )
+
+
+def _images_and_sounds() -> Iterator[Task]:
+    ten = _guessing(10, "ten")
+    yield _task(
+        "digits",
+        "digits:SequentialDigits",
+        anchors=ten,
+        reference="scikit-learn's copy of the UCI test set of handwritten digits, doi:10.24432/C50P49",
+        summary="name a handwritten digit from its 64 pixels in reading order",
     )
     yield _task(
         "sequential-mnist",
         "images:SequentialMnist",
-        "mnist",
-        "accuracy",
-        _CAUSAL,
-        anchors=_TEN,
+        "causal",
+        datasets=("mnist",),
+        anchors=ten,
         reference="LeCun et al. 1998; Le, Jaitly, Hinton 2015, arXiv:1504.00941",
         summary="name a handwritten digit from its 784 pixels, in order or permuted",
     )
     yield _task(
         "sequential-cifar",
         "images:SequentialCifar",
-        ("cifar10", "cifar10-jpeg"),
-        "accuracy",
-        _BIDIRECTIONAL,
-        anchors=_TEN,
+        "bidirectional",
+        datasets=("cifar10", "cifar10-jpeg"),
+        anchors=ten,
         reference="Krizhevsky 2009",
         summary="name what a CIFAR-10 image shows from its 1024 coloured pixels",
     )
-    yield _task(
-        "spoken-digits",
-        "speech:SpokenDigits",
-        "spoken-digits",
-        "accuracy",
-        _BIDIRECTIONAL,
-        anchors=_TEN,
-        reference="Jackson et al., doi:10.5281/zenodo.1342401",
-        summary="name a spoken digit from raw audio",
-    )
-    yield _task(
-        "speech-commands",
-        "speech:SpeechCommands",
-        "speech-commands",
-        "accuracy",
-        _BIDIRECTIONAL,
-        anchors=_TEN,
-        reference="Warden 2018, arXiv:1804.03209",
-        summary="name a spoken word from a second of raw audio",
-    )
-    yield _task(
-        "spoken-digits-half-rate",
-        "speech:SpokenDigitsAtHalfRate",
-        "spoken-digits",
-        "accuracy",
-        _RATE,
-        anchors=_TEN,
-        reference="Romero et al. 2022, arXiv:2102.02611; Gu, Goel, Ré 2022, arXiv:2111.00396",
-        summary="spoken-digits, tested on every second sample by layers that are told the rate",
-    )
-    yield _task(
-        "speech-commands-half-rate",
-        "speech:SpeechCommandsAtHalfRate",
-        "speech-commands",
-        "accuracy",
-        _RATE,
-        anchors=_TEN,
-        reference="Romero et al. 2022, arXiv:2102.02611; Gu, Goel, Ré 2022, arXiv:2111.00396",
-        summary="speech-commands, tested on every second sample by layers that are told the rate",
-    )
-    series = ("etth1", "etth2", "ettm1", "ettm2", "exchange", "illness")
-    yield _task(
-        "forecasting",
-        "forecasting:Forecasting",
-        series,
-        ("mse", "mae", "repeated_mse", "seasonal_mse", "linear_mse"),
-        _BIDIRECTIONAL,
-        reference="Zhou et al. 2021, arXiv:2012.07436; Wu et al. 2021, arXiv:2106.13008",
-        summary="the next rows of electricity transformers, exchange rates or illness",
-    )
-
-
-def metrics() -> Iterator[Metric]:
-    """Yield the metrics that only these tasks use."""
-    yield Metric(
-        "least_mse",
-        "bench_sequence.tasks.autoregressive:least_mse",
-        better="lower",
-        role="baseline",
-        summary="error of the process's own coefficients",
-    )
-    yield Metric(
-        "last_mse",
-        "bench_sequence.tasks.in_context:last_mse",
-        better="lower",
-        summary="mean squared error after all examples; 1 is predicting 0",
-    )
-    yield Metric(
-        "bayes_mse",
-        "bench_sequence.tasks.in_context:bayes_mse",
-        better="lower",
-        role="baseline",
-        summary="error of ridge regression with the right penalty, over all positions",
-    )
-    yield Metric(
-        "bayes_last_mse",
-        "bench_sequence.tasks.in_context:bayes_last_mse",
-        better="lower",
-        role="baseline",
-        summary="error of ridge regression with the right penalty, after all examples",
-    )
-    for name, what in (
-        ("gradient", "one step of gradient descent, one layer of linear attention,"),
-        ("newton", "three iterations of Newton's method"),
-        ("nearest", "the mean of the three nearest examples"),
+    for name, target, reference, what in (
+        ("spoken-digits", "SpokenDigits", "Jackson et al., doi:10.5281/zenodo.1342401", "digit from raw audio"),
+        ("speech-commands", "SpeechCommands", "Warden 2018, arXiv:1804.03209", "word from a second of raw audio"),
     ):
-        yield Metric(
-            f"{name}_last_mse",
-            f"bench_sequence.tasks.in_context:{name}_last_mse",
-            better="lower",
-            role="baseline",
-            summary=f"error of {what} after all examples",
+        yield _task(
+            name,
+            f"speech:{target}",
+            "bidirectional",
+            anchors=ten,
+            reference=reference,
+            summary=f"name a spoken {what}",
         )
-    yield Metric(
-        "mae",
-        "bench_sequence.tasks.forecasting:mae",
-        better="lower",
-        summary="mean absolute error",
-    )
-    for name, what in (
-        ("repeated", "repeating the last row"),
-        ("seasonal", "repeating the last day, week or year"),
-        ("linear", "ridge regression on the context, the same for every column"),
-    ):
-        yield Metric(
-            f"{name}_mse",
-            f"bench_sequence.tasks.forecasting:{name}_mse",
-            better="lower",
-            role="baseline",
-            summary=f"error of {what}",
+        yield _task(
+            f"{name}-half-rate",
+            f"speech:{target}AtHalfRate",
+            "bidirectional",
+            "rate",
+            datasets=(name,),
+            anchors=ten,
+            reference=_HALF_RATE,
+            summary=f"{name}, tested on every second sample by layers that are told the rate",
         )
 
 
-def datasets() -> Iterator[Dataset]:
-    """Yield the data sets."""
-    here = "bench_sequence.datasets"
-    yield Dataset("copying", f"{here}.recall:copying", summary="symbols among blanks, to be named at markers")
-    yield Dataset("induction-heads", f"{here}.recall:induction_heads", summary="a special token and what follows it")
-    yield Dataset("mqar", f"{here}.recall:mqar", summary="keys with values, and the keys again")
-    yield Dataset("adding", f"{here}.adding:adding", summary="numbers, two of which are marked")
-    yield Dataset("autoregressive", f"{here}.autoregressive:autoregressive", summary="processes with given poles")
-    yield Dataset(
-        "in-context-regression", f"{here}.in_context:in_context_regression", summary="linear functions by examples"
-    )
-    yield Dataset("pathfinder", f"{here}.pathfinder:pathfinder", summary="contours among others, two ends marked")
-    yield from _real_datasets(here)
-
-
-def _real_datasets(here: str) -> Iterator[Dataset]:
-    reviews, images = "film reviews, positive and negative", "60,000 images of ten classes, official pixels"
-    yield Dataset("imdb", f"{here}.imdb:imdb", summary=reviews, sources=sources.IMDB)
-    altered = "a public copy of imdb, in which at least three reviews are others"
-    yield Dataset("imdb-altered", f"{here}.imdb:imdb_altered", summary=altered, sources=sources.IMDB_ALTERED)
-    yield Dataset("aan", f"{here}.aan:aan", summary="pairs of papers that cite one another or not", sources=sources.AAN)
-    yield Dataset("cifar10", f"{here}.cifar10:cifar10", summary=images, sources=sources.CIFAR10)
-    lossy = "CIFAR-10 (JPEG q75): the images of cifar10 after lossy compression"
-    yield Dataset("cifar10-jpeg", f"{here}.cifar10:cifar10_jpeg", summary=lossy, sources=sources.CIFAR10_JPEG)
-    yield Dataset("mnist", f"{here}.mnist:mnist", summary="70,000 handwritten digits", sources=sources.MNIST)
-    spoken = "3,000 recordings of ten digits"
-    yield Dataset("spoken-digits", f"{here}.spoken_digits:spoken_digits", summary=spoken, sources=sources.SPOKEN_DIGITS)
-    words = "105,829 recordings of 35 words"
-    target = f"{here}.speech_commands:speech_commands"
-    yield Dataset("speech-commands", target, summary=words, sources=sources.SPEECH_COMMANDS)
-    for name, files, summary in (
-        ("etth1", sources.ETTH1, "load and oil temperature of a transformer, hourly"),
-        ("etth2", sources.ETTH2, "load and oil temperature of another transformer, hourly"),
-        ("ettm1", sources.ETTM1, "as etth1, every 15 minutes"),
-        ("ettm2", sources.ETTM2, "as etth2, every 15 minutes"),
-        ("exchange", sources.EXCHANGE, "daily exchange rates of eight currencies"),
-        ("illness", sources.ILLNESS, "weekly patients with influenza-like illness"),
+def _speed() -> Iterator[Task]:
+    for name, metrics, requires, summary in (
+        ("speed", _RATIOS, (), "time of a training step and an inference call against a reference"),
+        ("generation", _RATIOS, ("causal", "stepwise"), "time of generating positions one by one against a reference"),
+        ("scaling", (*SCALING_METRICS, *_RATIOS), (), "how time and memory grow with the length"),
     ):
-        yield Dataset(name, f"{here}.time_series:{name}", summary=summary, sources=files)
+        yield Task(
+            name,
+            SEQUENCE_MIXER,
+            f"bench_sequence.tasks.{name}:{name.capitalize()}",
+            metrics=metrics,
+            requires=frozenset(requires),
+            against="transformer",
+            alone=True,
+            summary=summary,
+        )
+
+
+def _guessing(classes: int, word: str) -> Anchors:
+    return Anchors(chance=round(1 / classes, 4), reference=1.0, source=f"one of {word} at random; no error")
 
 
 def _task(
     name: str,
     target: str,
-    datasets: str | tuple[str, ...],
-    metrics: str | tuple[str, ...],
-    requires: frozenset[str] = frozenset(),
-    *,
+    *requires: str,
+    anchors: Anchors | None = None,
+    datasets: Sequence[str] = (),
+    metrics: Sequence[str] = ("accuracy",),
     reference: str,
     summary: str,
-    anchors: Anchors | None = None,
 ) -> Task:
+    """Return a task that a model is trained for; its data set has the task's name unless said otherwise."""
     return Task(
         name,
         SEQUENCE_MIXER,
         f"bench_sequence.tasks.{target}",
-        metrics=(*((metrics,) if isinstance(metrics, str) else metrics), *_COSTS),
-        datasets=(datasets,) if isinstance(datasets, str) else datasets,
-        requires=requires,
+        metrics=(*metrics, *_COSTS),
+        datasets=tuple(datasets or (name,)),
+        requires=frozenset(requires),
         recipe=RECIPE,
         reference=reference,
         summary=summary,
