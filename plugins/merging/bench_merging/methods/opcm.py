@@ -13,7 +13,7 @@ arXiv:2501.09522.
 The displacement from the base thus always has the mean norm of the experts'. Experts are seen once, in the order given.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
@@ -33,15 +33,16 @@ def opcm(*, base: StateDict, experts: Sequence[StateDict], access: Access, alpha
     names = floating(base)
     maps = {name for name in names if base[name].dim() == 2} - access.network.embeddings
     merged = {name: experts[0][name].double() - base[name].double() for name in names}
-    norms, scale = [_norm(merged)], 1.0
+    norms, scale = [_norm(merged.values())], 1.0
     for expert in experts[1:]:
-        update = {name: expert[name].double() - base[name].double() for name in names}
-        norms.append(_norm(update))
+        norms.append(_norm(expert[name].double() - base[name].double() for name in names))
         for name in names:
-            addition = projected(merged[name], update[name], alpha) if name in maps else update[name]
-            merged[name] = scale * merged[name] + addition
-        scale = _norm(merged) / (sum(norms) / len(norms))
-        merged = {name: tensor / scale for name, tensor in merged.items()}
+            update = expert[name].double() - base[name].double()
+            addition = projected(merged[name], update, alpha) if name in maps else update
+            merged[name].mul_(scale).add_(addition)
+        scale = _norm(merged.values()) / (sum(norms) / len(norms))
+        for tensor in merged.values():
+            tensor.div_(scale)
     return assemble(base, lambda name: (base[name].double() + merged[name]).float(), experts)
 
 
@@ -56,7 +57,7 @@ def projected(merged: Tensor, update: Tensor, alpha: float) -> Tensor:
     return update - u @ removed @ vt
 
 
-def _norm(tensors: dict[str, Tensor]) -> float:
+def _norm(tensors: Iterable[Tensor]) -> float:
     """Return the norm over all tensors; never zero, so that it can divide."""
-    total = torch.stack([tensor.square().sum() for tensor in tensors.values()]).sum().sqrt()
+    total = torch.stack([tensor.square().sum() for tensor in tensors]).sum().sqrt()
     return max(float(total), torch.finfo(torch.float64).tiny)
