@@ -18,7 +18,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from harness import Context, Outputs
+from harness import Context, Outputs, Skip
 from harness.measure import PeakMemory
 from harness.testing import interrupted
 from harness.train import Examples, Recipe, supervised
@@ -293,7 +293,7 @@ def _forms(
         try:
             with _seeded(seed):
                 layer = build(d_model=d_model, l_max=l_max, causal=causal)
-        except ValueError as error:
+        except (Skip, ValueError) as error:
             refusals.append(str(error))
         else:
             yield f"causal={causal}", _widened(layer)
@@ -305,7 +305,7 @@ def _build(build: Build, *, causal: bool) -> nn.Module:
     try:
         with _seeded(0):
             return _widened(build(d_model=D_MODEL, l_max=L_MAX, causal=causal))
-    except ValueError as error:
+    except (Skip, ValueError) as error:
         raise AssertionError(f"the layer cannot be built with causal={causal}: {error}") from error
 
 

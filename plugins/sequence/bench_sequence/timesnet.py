@@ -29,12 +29,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, gelu, pad
 
+from harness import Skip
+
 
 class TimesNet(nn.Module):
     """A TimesBlock, with the scripts' top_k and kernels, and the d_ff that most of them have. `l_max` is not used.
 
     Raises:
-        ValueError: causal is True, top_k, kernels or d_ff is less than one, or periods is none of the two.
+        Skip: causal is True.
+        ValueError: top_k, kernels or d_ff is less than one, or periods is none of the two.
     """
 
     def __init__(
@@ -50,7 +53,7 @@ class TimesNet(nn.Module):
     ) -> None:
         super().__init__()
         if causal:
-            raise ValueError("TimesNet finds periods in the whole sequence: no causal form; build it with causal=False")
+            raise Skip("TimesNet finds periods in the whole sequence: it has no causal form")
         if min(top_k, kernels, d_ff) < 1:
             raise ValueError(f"top_k, kernels and d_ff must be positive, but are {top_k}, {kernels} and {d_ff}")
         if periods not in ("sequence", "batch"):

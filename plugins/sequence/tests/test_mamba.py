@@ -130,7 +130,6 @@ def test_a_and_d_are_left_out_of_weight_decay_only():
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
-        ({"causal": False}, "causal"),
         ({"d_state": 0}, "d_state"),
         ({"dt_rank": 0}, "dt_rank"),
         ({"d_conv": 0}, "d_conv"),
@@ -139,4 +138,4 @@ def test_a_and_d_are_left_out_of_weight_decay_only():
 )
 def test_values_out_of_range_are_refused(bad, message):
     with pytest.raises(ValueError, match=message):
-        Mamba(**{"d_model": 4, "l_max": 16, "causal": True, **bad})
+        Mamba(d_model=4, l_max=16, causal=True, **bad)

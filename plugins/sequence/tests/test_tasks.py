@@ -1,5 +1,7 @@
 """Every method runs on every task for a few steps, through the command line; and the tasks ask what they say."""
 
+import pkgutil
+
 import pandas as pd
 import pytest
 import torch
@@ -7,6 +9,7 @@ from torch import nn
 
 import bench_sequence
 from bench_sequence.backbone import Backbone
+from harness import Skip
 from harness.testing import Bench
 
 SUITE = """\
@@ -48,10 +51,24 @@ def test_every_method_runs_in_the_form_that_it_has(tmp_path, causal):
     assert (table[table["metric"] == "parameters"]["value"] > 0).all()
 
 
+FORMS = {"causal": True, "bidirectional": False}  # what claims that a mixer can be built with which `causal`
+LACKING = [(one, trait) for one in MIXERS for trait in FORMS if trait not in one.traits]
+
+
+@pytest.mark.parametrize(("method", "trait"), LACKING, ids=lambda one: getattr(one, "name", one))
+def test_a_method_asks_to_be_skipped_for_a_form_that_it_does_not_claim(method, trait):
+    with pytest.raises(Skip, match=r"form$"):
+        pkgutil.resolve_name(method.target)(d_model=4, l_max=16, causal=FORMS[trait])
+
+
 def test_methods_run_on_every_task_that_they_can_do(tmp_path):
-    table = run_suite(tmp_path, ["s4d", "hyena", "lstm"], OTHERS)
-    skipped = table[table["status"] == "skipped"]
-    assert list(zip(skipped["method"], skipped["task"], strict=True)) == [("hyena", "listops")]  # has one form only
+    table = run_suite(tmp_path, ["s4d", "hyena", "fnet"], OTHERS)
+    skipped = table[table["status"] == "skipped"].set_index(["method", "task"])["reason"].to_dict()
+    assert skipped == {
+        ("hyena", "listops"): "the task needs bidirectional, which the method does not claim",
+        ("fnet", "delay"): "the task needs causal, which the method does not claim",
+        ("fnet", "digits"): "FNet transforms the whole sequence: it has no causal form",
+    }
     assert set(table["status"]) == {"done", "skipped"}
     assert table["run"].nunique() == 9
     test = table[table["split"] == "test"]
