@@ -1,8 +1,9 @@
 """bench: run, measure and compare deep-learning methods.
 
-What a plugin needs is here; `harness.train`, `harness.data`, `harness.download`, `harness.archive`, `harness.measure`,
-`harness.speed`, `harness.results`, `harness.plotting`, `harness.preparing` and `harness.testing` are public too, as
-are `harness.executors` and `harness.worker` for executors. Everything else is private to the core.
+What a plugin needs is here; `harness.conditions`, `harness.train`, `harness.data`, `harness.download`,
+`harness.archive`, `harness.measure`, `harness.speed`, `harness.results`, `harness.plotting`, `harness.preparing` and
+`harness.testing` are public too, as are `harness.executors` and `harness.worker` for executors. Everything else is
+private to the core.
 """
 
 from harness.errors import BenchError, Diverged, Skip

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from harness.conditions import enough_sizes
 from harness.measure import PeakMemory, Timing, count_flops, first_call, interleaved, joules_per_call, size
 from harness.spec import Build, Context, Outputs
 from harness.train import Examples, Loss, Recipe, parameter_groups, train_step
@@ -126,8 +127,7 @@ def scaled(
 
     Raises ValueError for fewer.
     """
-    if len(set(sizes)) < 3:
-        raise ValueError(f"an exponent and its interval need at least three sizes, and these are {list(sizes)}")
+    enough_sizes(sizes)
     for once in make(build, sizes[0]).calls.values():
         once()  # what libraries allocate once in a process is none of the first size's memory
     found: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))

@@ -6,8 +6,9 @@ import statistics
 
 import pytest
 
+from harness.conditions import FEWEST_ROUNDS
 from harness.measure import WARM_UP_STEPS, Ratio, Timing, first_call, interleaved, ratio
-from harness.measure.timing import FEWEST_ROUNDS, SAMPLE_SECONDS
+from harness.measure.timing import SAMPLE_SECONDS
 
 
 class Machine:

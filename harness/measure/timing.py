@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 import torch
 
+from harness.conditions import FEWEST_ROUNDS, enough_rounds
+
 WARM_UP_STEPS = 3  # the first steps allocate buffers and choose algorithms
-FEWEST_ROUNDS = 6  # fewer give a median no 95 % interval
 SAMPLE_SECONDS = 0.02  # a sample takes at least so long, in as many calls as that needs: a few turns of the scheduler
 
 Clock = Callable[[], float]
@@ -113,8 +114,7 @@ def interleaved(
 
     Raises ValueError for too few rounds.
     """
-    if rounds < FEWEST_ROUNDS:
-        raise ValueError(f"an interval needs at least {FEWEST_ROUNDS} rounds, and there are {rounds}")
+    enough_rounds(rounds)
     counts = {name: _warm_up(call, device, clock) for name, call in calls.items()}
     samples: dict[str, list[float]] = {name: [] for name in calls}
     drawn, start, order = random.Random(seed), clock(), list(calls)
@@ -136,12 +136,11 @@ def ratio(timing: Timing, reference: Timing) -> Ratio:
     other processes, in which memory lies differently: for that, seeds repeat the whole measurement.
     """
     ratios = sorted(a / b for a, b in zip(timing.samples, reference.samples, strict=True))
+    enough_rounds(len(ratios))
     n, outside, k = len(ratios), 0.5 ** len(ratios), 0
     while outside <= 0.025:  # P(Binomial(n, 1/2) <= k)
         k += 1
         outside += math.comb(n, k) * 0.5**n
-    if k == 0:
-        raise ValueError(f"an interval needs at least {FEWEST_ROUNDS} rounds, and there are {n}")
     return Ratio(statistics.median(ratios), ratios[k - 1], ratios[n - k])
 
 

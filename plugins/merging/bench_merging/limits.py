@@ -1,49 +1,14 @@
 """What mergers and their tasks can be asked for. Imports no array library: a suite is checked with it before any work.
 
-The functions before `task` are named after what they judge: kinds of numbers, then methods, which call them first of
-all. They raise ValueError, in one line that says what a parameter must be. `task` and `method` are what the manifest
-names.
+The functions before `task` are named after the methods that they judge, which call them first of all. They raise
+ValueError, in one line that says what a parameter must be. `task` and `method` are what the manifest names.
 """
 
-import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-
-def positive(**values: float) -> None:
-    """Raise ValueError for a value that is not finite and above 0."""
-    for name, value in values.items():
-        if not 0 < value < math.inf:
-            raise ValueError(f"{name} must be positive, got {value:g}")
-
-
-def not_negative(**values: float) -> None:
-    """Raise ValueError for a value that is not finite, or below 0."""
-    for name, value in values.items():
-        if not 0 <= value < math.inf:
-            raise ValueError(f"{name} must not be negative, got {value:g}")
-
-
-def finite(**values: float) -> None:
-    """Raise ValueError for NaN and infinity."""
-    for name, value in values.items():
-        if not math.isfinite(value):
-            raise ValueError(f"{name} must be a finite number, got {value:g}")
-
-
-def share(**values: float) -> None:
-    """Raise ValueError for a value out of [0, 1]."""
-    for name, value in values.items():
-        if not 0 <= value <= 1:
-            raise ValueError(f"{name} must be in [0, 1], got {value:g}")
-
-
-def part(**values: float) -> None:
-    """Raise ValueError for a value out of (0, 1]."""
-    for name, value in values.items():
-        if not 0 < value <= 1:
-            raise ValueError(f"{name} must be in (0, 1], got {value:g}")
+from harness.conditions import enough_rounds, enough_sizes, finite, not_negative, obey, part, positive, share
 
 
 def affordable(needed: int, budget: int) -> None:
@@ -225,18 +190,19 @@ _RULES: dict[str, Callable[..., None]] = {
     "unit-pruning": compression,
     "ewa": ewa,
 }
-_POSITIVE = ("budget", "width", "layers", "blocks", "heads", "steps", "batch_size", "lr", "rounds", "limit")
+_POSITIVE = ("budget", "width", "layers", "blocks", "heads", "steps", "batch_size", "lr", "limit")
 
 
 def task(name: str, params: Mapping[str, Any]) -> dict[str, Any]:
     """Check the parameters of a task, and return its budget of evaluations, if it has one. Raises ValueError."""
     positive(**{key: params[key] for key in _POSITIVE if key in params})
     if name in ("merge-speed", "merge-scaling"):
+        enough_rounds(params["rounds"])
         experts = params["experts"] if name == "merge-scaling" else [params["experts"]]
         if min(experts, default=0) < 2:
             raise ValueError(f"merging needs two experts or more, got {', '.join(map(str, experts)) or 'none'}")
-        if name == "merge-scaling" and len(set(experts)) < 3:
-            raise ValueError(f"how cost grows takes three numbers of experts or more, got {len(set(experts))}")
+        if name == "merge-scaling":
+            enough_sizes(experts)
     if name == "vision-transformer-training" and params["width"] % params["heads"]:
         raise ValueError(f"width must be a multiple of heads, got {params['width']} and {params['heads']}")
     return {key: params[key] for key in ("budget",) if key in params}
@@ -245,6 +211,6 @@ def task(name: str, params: Mapping[str, Any]) -> dict[str, Any]:
 def method(name: str, given: Mapping[str, Any], params: Mapping[str, Any]) -> None:
     """Check a method's parameters, and that a search has an evaluation for each trial at least. Raises ValueError."""
     if rule := _RULES.get(name):
-        rule(**{key: params[key] for key in inspect.signature(rule).parameters})
+        obey(rule, params)
     if "budget" in given:
         affordable(sum(value for key, value in params.items() if key.endswith("trials")), given["budget"])

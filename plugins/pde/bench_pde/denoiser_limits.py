@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bench_pde.conditions import obey, positive
+from harness.conditions import obey, positive
 
 
 def denoising(*, noise: float, steps: int, batch_size: int, lr: float) -> None:

@@ -7,8 +7,8 @@ at most `numbers` numbers.
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from bench_pde.conditions import obey, positive
 from bench_pde.fields.sizes import entries, largest_table, perceptron_numbers, resolutions
+from harness.conditions import obey, positive
 
 
 def fitting(*, numbers: int, steps: int, batch_size: int, lr: float) -> None:

@@ -7,7 +7,7 @@ code that they are about. That at the end is what the manifest names: it returns
 from collections.abc import Mapping
 from typing import Any
 
-from bench_pde.conditions import not_negative, obey, positive
+from harness.conditions import enough_rounds, enough_sizes, not_negative, obey, positive
 
 
 def cells(points: int, solved_on: int) -> None:
@@ -170,8 +170,9 @@ def task(name: str, params: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _of_speed(dimensions: int, params: Mapping[str, Any]) -> dict[str, Any]:
-    sizes = params["sizes"] if "sizes" in params else [params["points"]]
-    for points in sizes:
-        positive(sizes=points)
+    enough_rounds(params["rounds"])
+    sizes = params.get("sizes", [params.get("points")])
+    if "sizes" in params:
+        enough_sizes(sizes)
     channels = {key: params["channels"] for key in ("in_channels", "out_channels")}
     return {"grids": [[points] * dimensions for points in sizes], "boundary": params["boundary"], **channels}

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bench_pde.conditions import not_negative, obey, positive
+from harness.conditions import enough_rounds, not_negative, obey, positive
 
 
 def systems(*, dimensions: int, points: int, obstacles: int, systems: int) -> None:
@@ -22,7 +22,8 @@ def solving(*, tolerance: float, limit: int, trained_on: int, steps: int, batch_
 
 
 def timing(*, rounds: int, seconds: float) -> None:
-    positive(rounds=rounds, seconds=seconds)
+    enough_rounds(rounds)
+    positive(seconds=seconds)
 
 
 def mgpcg(*, smoothing: int, damping: float, coarsest: int) -> None:

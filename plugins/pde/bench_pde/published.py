@@ -23,7 +23,7 @@ import numpy as np
 import scipy.io
 
 from bench_pde import published_files
-from bench_pde.conditions import positive
+from harness.conditions import positive
 from harness.download import located
 
 Arrays = dict[str, np.ndarray]

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from bench_pde.conditions import obey, positive
+from harness.conditions import obey, positive
 
 
 def budget(*, steps: int, points: int, face_points: int) -> None:

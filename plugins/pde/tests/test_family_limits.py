@@ -87,7 +87,7 @@ def learning(method):
         ("poisson-systems", {"points": 4}, "points must be 8 or more, got 4"),
         ("poisson-systems", {"tolerance": 2.0}, "tolerance must be between 0 and 1, got 2"),
         ("poisson-systems-speed", {"systems": 0}, "systems positive, got 3 and 0"),
-        ("poisson-systems-speed", {"rounds": 0}, "rounds must be positive, got 0"),
+        ("poisson-systems-speed", {"rounds": 0}, "an interval needs at least 6 rounds, and there are 0"),
         ("fit-drawing", {"numbers": 0}, "numbers must be positive, got 0"),
         ("fit-drawing", {"size": 2}, "size must be at least 8, got 2"),
         ("fit-photographs", {"first": 999}, "images 999 to 1007 are not all among the 1000"),

@@ -17,11 +17,11 @@ import torch
 from torch import Tensor
 
 from bench_pde import limits
-from bench_pde.conditions import positive
 from bench_pde.equations import regridding
 from bench_pde.equations.regridding import Solver
 from bench_pde.equations.sampling import made_splits
 from bench_pde.equations.stepping import IntegratingFactorRK4, device, march, wavenumbers
+from harness.conditions import positive
 
 STABLE = 2.56  # step over spacing at which RK4 is stable with a velocity of up to a half
 

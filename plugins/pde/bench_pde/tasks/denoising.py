@@ -9,12 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from bench_pde import denoiser_limits
-from bench_pde.conditions import obey
 from bench_pde.denoisers.deblurring import blurred, gaussian_blur, plug_and_play, tikhonov
 from bench_pde.denoisers.losses import LossName, Stage, stages, stages_for_pictures
 from bench_pde.denoisers.posteriors import Gaussian, Laplace
 from bench_pde.denoisers.training import Draw, Training
 from harness import Build, Context, Outputs
+from harness.conditions import obey
 from harness.measure import PeakMemory
 
 PENALTIES = tuple(10.0 ** (-k / 2) for k in range(-4, 9))

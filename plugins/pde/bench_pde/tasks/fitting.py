@@ -7,12 +7,12 @@ import torch
 from torch import Tensor
 
 from bench_pde import field_limits
-from bench_pde.conditions import obey
 from bench_pde.fields.network import stored_numbers
 from bench_pde.fields.shapes import Shape, distance
 from bench_pde.fields.signal import Signal
 from bench_pde.problems.problem import grid
 from harness import Build, Context, Outputs
+from harness.conditions import obey
 from harness.measure import PeakMemory
 from harness.train import Examples, Loss, Recipe, supervised
 

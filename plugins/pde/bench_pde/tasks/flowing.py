@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import torch
 
 from bench_pde import solver_limits
-from bench_pde.conditions import obey
 from bench_pde.problems.flow import Flow, taylor_green
 from bench_pde.problems.problem import grid
 from bench_pde.tasks.spending import Spending
 from harness import Build, Context, Outputs
+from harness.conditions import obey
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from bench_pde import solver_limits
-from bench_pde.conditions import obey
 from bench_pde.problems.diffusing import allen_cahn_in_time, nonlinear_diffusion
 from bench_pde.problems.helmholtz import helmholtz
 from bench_pde.problems.klein_gordon import klein_gordon
@@ -19,6 +18,7 @@ from bench_pde.solvers.field import Field
 from bench_pde.tasks.kept import pictures
 from bench_pde.tasks.spending import Spending
 from harness import Build, Context, Outputs
+from harness.conditions import obey
 
 
 @dataclass(frozen=True)

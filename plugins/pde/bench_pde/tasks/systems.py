@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from bench_pde import linear_limits
-from bench_pde.conditions import obey
 from bench_pde.linear.system import LinearSolver, Solution, Solve, System, Training, poisson
 from harness import Build, Context, Diverged, Outputs
+from harness.conditions import obey
 from harness.measure import PeakMemory, first_call, parameter_count
 from harness.speed import Subject, compared
 
