@@ -56,7 +56,7 @@ def pairs(suite: Suite, catalog: Catalog) -> list[Pair]:
             count = suite.tune.trials if suite.tune and setup.ranges else 0
             points = drawn(suite, contender, posed.task, setup, count) if count else []
             if not (points or setup.skip):
-                _check_fit(suite, contender.method, setup.params, posed, contender.entry.place)
+                _check_fit(suite, contender.method, setup.params, posed, contender.entry.place, setup.recipe)
             found.append(Pair(contender, posed, setup, points))
     _check_tuning(suite, catalog, found)
     return found
@@ -71,28 +71,36 @@ def _posed(suite: Suite, catalog: Catalog, entry: Entry) -> list[Posed]:
     found = []
     for chosen in _combinations(suite, "task", entry, known):
         params = bind(suite, "task", entry, known, chosen)
-        given = _given(suite, entry, task, params)
+        given = _given(suite, task, params, entry.place)
         found.append(Posed(task, labelled(task.name, chosen), params, metrics, anchors, given=given))
     return _against(suite, catalog, entry, task, found)
 
 
-def _given(suite: Suite, entry: Entry, task: Task, params: Mapping[str, JSON]) -> Mapping[str, Any] | None:
+def _given(suite: Suite, task: Task, params: Mapping[str, JSON], place: Place) -> Mapping[str, Any] | None:
     """Return what a task gives to methods, where it tells. Raises SuiteError for parameters that it refuses."""
     if not task.check:
         return None
     try:
         given: Mapping[str, Any] | None = resolved(task.check)(task.name, params)
     except ValueError as error:
-        raise suite.document.error(f"task '{task.name}': {error}", *entry.place) from None
+        raise suite.document.error(f"task '{task.name}': {error}", *place) from None
     return given
 
 
-def _check_fit(suite: Suite, method: Method, params: Mapping[str, JSON], posed: Posed, place: Place) -> None:
-    """Raise SuiteError where a method cannot be built with what a task gives; one that lacks a trait is skipped."""
-    if not method.check or posed.given is None or posed.task.requires - method.traits:
+def _check_fit(
+    suite: Suite, method: Method, params: Mapping[str, JSON], posed: Posed, place: Place, recipe: Mapping[str, JSON]
+) -> None:
+    """Raise SuiteError where a method cannot be built with what a task gives, or brings along what the task refuses.
+
+    One that lacks a trait is skipped.
+    """
+    if posed.task.requires - method.traits:
+        return
+    given = _given(suite, posed.task, {**posed.params, **recipe}, place) if recipe else posed.given
+    if not method.check or given is None:
         return
     try:
-        resolved(method.check)(method.name, posed.given, params)
+        resolved(method.check)(method.name, given, params)
     except ValueError as error:
         raise suite.document.error(f"method '{method.name}' on task '{posed.task.name}': {error}", *place) from None
 
@@ -114,7 +122,7 @@ def _against(suite: Suite, catalog: Catalog, entry: Entry, task: Task, found: li
         raise suite.document.error(why, *named.place)
     params = bind(suite, "method", named, reference.known, reference.chosen)
     for posed in found:
-        _check_fit(suite, method, params, posed, named.place)
+        _check_fit(suite, method, params, posed, named.place, {})
     spelled: JSON = {"method": method.name, "params": params}
     label = f" reference={labelled(method.name, reference.chosen)}" if entry.reference else ""
     return [

@@ -16,16 +16,16 @@ __all__ = ["FORECASTER", "SEQUENCE_MIXER"]
 @hookimpl
 def bench_methods() -> Iterator[Method]:
     """Contribute the mixers, one file each, with what is known of their hyper-parameters, and the forecasters."""
-    for method in mixer_manifest.METHODS:
-        yield replace(method, presets=presets(method.name), space=space(method.name))
-    yield from forecaster_manifest.methods()
+    mixers = (replace(one, presets=presets(one.name), space=space(one.name)) for one in mixer_manifest.METHODS)
+    for method in (*mixers, *forecaster_manifest.methods()):
+        yield replace(method, check="bench_sequence.limits:method")
 
 
 @hookimpl
 def bench_tasks() -> Iterator[Task]:
     """Contribute what is asked of mixers and of forecasters."""
-    yield from task_list.tasks()
-    yield from forecaster_manifest.tasks()
+    for task in (*task_list.tasks(), *forecaster_manifest.tasks()):
+        yield replace(task, check="bench_sequence.limits:task")
 
 
 @hookimpl

@@ -12,6 +12,8 @@ Symbols: x window, (batch, S, C); t (batch, S, C); A, B (T, S); b (T,), kept as 
 
 from torch import Tensor, nn
 
+from bench_sequence import limits
+
 
 class DLinear(nn.Module):
     """(B, S, C) to (B, T, C). `width` is odd; 25 is the paper's. `series` and `calendar` are not used.
@@ -21,8 +23,7 @@ class DLinear(nn.Module):
 
     def __init__(self, *, lookback: int, horizon: int, series: int, calendar: int, width: int = 25) -> None:
         super().__init__()
-        if width < 1 or width % 2 == 0:
-            raise ValueError(f"width must be odd, so that as many rows lie before as after, got {width}")
+        limits.dlinear(width=width)
         self.width = width
         self.rest, self.trend = nn.Linear(lookback, horizon), nn.Linear(lookback, horizon)
 

@@ -12,6 +12,8 @@ Symbols: x input, (B, H); h output, (B, H); r, z reset and update gates, n candi
 
 from torch import Tensor, nn
 
+from bench_sequence import limits
+
 
 class GRU(nn.Module):
     """One GRU layer; `causal=False` concatenates two directions of d_model / 2 units each.
@@ -24,8 +26,7 @@ class GRU(nn.Module):
 
     def __init__(self, *, d_model: int, l_max: int, causal: bool) -> None:
         super().__init__()
-        if not causal and d_model % 2:
-            raise ValueError(f"a bidirectional GRU splits d_model between two directions, so {d_model} must be even")
+        limits.halves(d_model=d_model, causal=causal)
         self.causal = causal
         units = d_model if causal else d_model // 2
         self.gru = nn.GRU(d_model, units, batch_first=True, bidirectional=not causal)

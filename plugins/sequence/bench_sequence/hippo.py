@@ -25,6 +25,8 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
+from bench_sequence import limits
+
 Measure = Literal["legs", "legt", "fourier"]
 
 
@@ -94,8 +96,7 @@ def nplr(measure: Measure, N: int, b_clip: float | None = None) -> NPLR:
     """
     if measure not in MATRICES:
         raise ValueError(f"the measure must be legs, legt or fourier, got {measure!r}")
-    if N < 2 or N % 2:
-        raise ValueError(f"the state size must be even and at least 2, got {N}")
+    limits.state_size(d_state=N)
     A, B = MATRICES[measure](N)
     p = low_rank(measure, N)
     real = -0.5 if measure == "legs" else 0.0

@@ -17,6 +17,7 @@ seen; D^n skip, (H,); B batch, L length, H channels, N `order`.
 import torch
 from torch import Tensor, nn
 
+from bench_sequence import limits
 from bench_sequence.convolution import causal_convolution
 from bench_sequence.implicit_filter import ImplicitFilter
 from harness import Skip
@@ -50,8 +51,7 @@ class Hyena(nn.Module):
         super().__init__()
         if not causal:
             raise Skip("the Hyena operator is causal: it has no other form")
-        if order < 2:
-            raise ValueError(f"order must be at least 2, but is {order}")
+        limits.hyena(order=order, width=width, bands=bands)
         self.order = order
         self.convolutions = order if convolve_value else order - 1
         self.project = nn.Linear(d_model, (order + 1) * d_model)

@@ -21,6 +21,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from bench_sequence import limits
 from bench_sequence.scan import linear_scan
 
 
@@ -50,12 +51,7 @@ class LRU(nn.Module):
         max_phase: float = 6.28,
     ) -> None:
         super().__init__()
-        if d_state < 1:
-            raise ValueError(f"d_state must be at least 1, got {d_state}")
-        if not 0 <= r_min < r_max <= 1:
-            raise ValueError(f"r_min and r_max must satisfy 0 <= r_min < r_max <= 1, got {r_min} and {r_max}")
-        if max_phase <= 0:
-            raise ValueError(f"max_phase must be positive, got {max_phase}")
+        limits.lru(d_state=d_state, r_min=r_min, r_max=r_max, max_phase=max_phase)
         self.causal = causal
         squared = r_min**2 + (r_max**2 - r_min**2) * torch.rand(d_state, dtype=torch.float64).clamp(1e-6, 1 - 1e-6)
         phase = max_phase * (1 - torch.rand(d_state, dtype=torch.float64))  # in (0, max_phase]

@@ -25,6 +25,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from bench_sequence import limits
 from bench_sequence.convolution import causal_convolution, two_sided_convolution
 from bench_sequence.krylov import krylov
 
@@ -69,8 +70,7 @@ class LSSL(nn.Module):
         self, *, d_model: int, l_max: int, causal: bool, d_state: int = 64, channels: int = 1, trainable: bool = True
     ) -> None:
         super().__init__()
-        if d_state < 1 or channels < 1:
-            raise ValueError(f"d_state and channels must be at least one, but are {d_state} and {channels}")
+        limits.lssl(d_state=d_state, channels=channels)
         self.l_max = l_max
         self.causal = causal
         self.trainable = trainable

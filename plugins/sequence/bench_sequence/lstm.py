@@ -12,6 +12,8 @@ Symbols: x input, (B, H); h output and c cell, (B, H); i, f, o, g gates and cand
 
 from torch import Tensor, nn
 
+from bench_sequence import limits
+
 
 class LSTM(nn.Module):
     """One LSTM layer; `causal=False` concatenates two directions of d_model / 2 units each.
@@ -24,8 +26,7 @@ class LSTM(nn.Module):
 
     def __init__(self, *, d_model: int, l_max: int, causal: bool) -> None:
         super().__init__()
-        if not causal and d_model % 2:
-            raise ValueError(f"a bidirectional LSTM splits d_model between two directions, so {d_model} must be even")
+        limits.halves(d_model=d_model, causal=causal)
         self.causal = causal
         units = d_model if causal else d_model // 2
         self.lstm = nn.LSTM(d_model, units, batch_first=True, bidirectional=not causal)

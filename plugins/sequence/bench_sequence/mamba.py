@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from bench_sequence import limits
 from bench_sequence.s6 import S6
 
 
@@ -57,8 +58,7 @@ class Mamba(nn.Module):
         dt_max: float = 0.1,
     ) -> None:
         super().__init__()
-        if d_conv < 1 or expand < 1:
-            raise ValueError(f"d_conv and expand must be at least 1, got {d_conv} and {expand}")
+        limits.mamba(d_state=d_state, d_conv=d_conv, expand=expand, dt_rank=dt_rank, dt_min=dt_min, dt_max=dt_max)
         E = expand * d_model
         self.in_proj = nn.Linear(d_model, 2 * E, bias=False)
         self.conv = nn.Conv1d(E, E, d_conv, groups=E)

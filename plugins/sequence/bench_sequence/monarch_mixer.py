@@ -21,6 +21,7 @@ seen; D, D' skips, (H,); B batch, L length, H channels, R directions.
 import torch
 from torch import Tensor, nn
 
+from bench_sequence import limits
 from bench_sequence.convolution import causal_convolution, two_sided_convolution
 from bench_sequence.implicit_filter import ImplicitFilter
 from bench_sequence.monarch import monarch_convolution
@@ -52,8 +53,7 @@ class MonarchMixer(nn.Module):
         frequency: float = 10.0,
     ) -> None:
         super().__init__()
-        if monarch_order is not None and monarch_order < 2:
-            raise ValueError(f"monarch_order must be at least 2, but is {monarch_order}")
+        limits.monarch_mixer(monarch_order=monarch_order, width=width, bands=bands)
         self.monarch_order = monarch_order
         self.project = nn.Linear(d_model, 3 * d_model)
         self.short = nn.Conv1d(3 * d_model, 3 * d_model, TAPS, groups=3 * d_model, padding=TAPS - 1)

@@ -36,6 +36,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from bench_sequence import limits
+
 Control = Literal["hermite", "linear", "log-ode"]
 
 
@@ -65,8 +67,7 @@ class NeuralCDE(nn.Module):
             raise ValueError(f"control must be hermite, linear or log-ode, but is {control}")
         if solver not in SOLVERS:
             raise ValueError(f"solver must be {', '.join(SOLVERS)}, but is {solver}")
-        if min(hidden, width, window) < 1:
-            raise ValueError(f"hidden, width and window must be positive, but are {hidden}, {width} and {window}")
+        limits.neural_cde(hidden=hidden, width=width, window=window)
         self.causal = causal
         self.l_max = l_max
         self.systems = nn.ModuleList(

@@ -20,6 +20,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from bench_sequence import limits
 from bench_sequence.hippo import legs, low_rank
 
 ROUNDING = 1e-12  # backward error that float64 leaves, for each unit of κ(V), relative to |A|
@@ -41,10 +42,7 @@ def perturbed_legs(N: int, alpha: float = 0.1) -> Diagonalised:
     ValueError if N is odd, α is not in [0.01, 1], or some eigenvalues are real, as they are for small N and α: at N = 2
     up to α = 0.1, at N = 4 up to 0.03, at N = 10 up to 0.01.
     """
-    if N < 2 or N % 2:
-        raise ValueError(f"the state size must be even and at least 2, got {N}")
-    if not 0.01 <= alpha <= 1:  # below, eigenvalues meet on the real axis and come in no pairs
-        raise ValueError(f"alpha must be between 0.01 and 1, got {alpha}")
+    limits.perturbed(d_state=N, alpha=alpha)
     p = low_rank("legs", N)
     return diagonalise(legs(N)[0], alpha * p.T @ p)
 

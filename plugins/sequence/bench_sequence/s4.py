@@ -21,6 +21,7 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from bench_sequence import limits
 from bench_sequence.convolution import causal_convolution, two_sided_convolution
 from bench_sequence.hippo import nplr
 from bench_sequence.krylov import krylov
@@ -72,12 +73,7 @@ class S4(nn.Module):
         n_ssm = d_model if n_ssm is None else n_ssm
         if l_max < 1:
             raise ValueError(f"l_max must be at least 1, got {l_max}")
-        if n_ssm < 1 or d_model % n_ssm:
-            raise ValueError(f"n_ssm must divide d_model, got {n_ssm} and {d_model}")
-        if not 0 < dt_min <= dt_max:
-            raise ValueError(f"dt_min and dt_max must satisfy 0 < dt_min <= dt_max, got {dt_min} and {dt_max}")
-        if b_clip is not None and b_clip < 0:
-            raise ValueError(f"b_clip must not be negative, got {b_clip}")
+        limits.s4(d_model=d_model, d_state=d_state, n_ssm=n_ssm, dt_min=dt_min, dt_max=dt_max, b_clip=b_clip)
         self.d_model, self.l_max, self.causal, self.copies = d_model, l_max, causal, d_model // n_ssm
 
         system = nplr(measure, d_state, b_clip)

@@ -18,6 +18,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from bench_sequence import limits
 from bench_sequence.backbone import Backbone
 from bench_sequence.s4 import S4
 
@@ -43,6 +44,8 @@ class S4Network(nn.Module):
         b_clip: float | None = None,
     ) -> None:
         super().__init__()
+        limits.s4_network(d_model=d_model, layers=layers, dropout=dropout, d_state=d_state, n_ssm=n_ssm, dt_min=dt_min,
+                          dt_max=dt_max, b_clip=b_clip)  # fmt: skip
         self.horizon = horizon
         system = {"measure": measure, "d_state": d_state, "n_ssm": n_ssm, "dt_min": dt_min, "dt_max": dt_max}
         system |= {"b_clip": b_clip}

@@ -9,6 +9,7 @@ from typing import Literal
 
 import torch
 
+from bench_sequence import limits
 from bench_sequence.diagonal import DiagonalSSM
 from bench_sequence.hippo import legs
 from bench_sequence.ptd import perturbed_legs
@@ -44,9 +45,8 @@ class S4PTD(DiagonalSSM):
         dt_min: float = 0.001,
         dt_max: float = 0.1,
     ) -> None:
+        limits.s4_ptd(d_model=d_model, d_state=d_state, n_ssm=n_ssm, dt_min=dt_min, dt_max=dt_max, alpha=alpha)
         n_ssm = d_model if n_ssm is None else n_ssm
-        if n_ssm < 1:
-            raise ValueError(f"n_ssm must be at least 1, got {n_ssm}")
         system = perturbed_legs(d_state, alpha)
         B = system.V_inverse @ legs(d_state)[1].to(torch.complex128)
         super().__init__(

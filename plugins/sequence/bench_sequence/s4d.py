@@ -13,6 +13,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from bench_sequence import limits
 from bench_sequence.diagonal import DiagonalSSM
 from bench_sequence.hippo import nplr
 
@@ -58,8 +59,8 @@ class S4D(DiagonalSSM):
         dt_max: float = 0.1,
         b_clip: float | None = None,
     ) -> None:
-        if real_state and init != "real":
-            raise ValueError(f"real_state needs init real, got {init!r}")
+        limits.s4d(d_model=d_model, d_state=d_state, n_ssm=n_ssm, dt_min=dt_min, dt_max=dt_max, b_clip=b_clip,
+                   init=init, real_state=real_state, path=path, discretization=discretization)  # fmt: skip
         copies = d_model if n_ssm is None else n_ssm
         super().__init__(
             *initial_system(init, copies, 2 * d_state if real_state else d_state, b_clip),
@@ -89,12 +90,7 @@ def initial_system(init: Init, n_ssm: int, d_state: int, b_clip: float | None = 
 
     ValueError if `init` is none of these, `d_state` is not even and at least 2, or another value is out of range.
     """
-    if n_ssm < 1:
-        raise ValueError(f"n_ssm must be at least 1, got {n_ssm}")
-    if b_clip is not None and b_clip < 0:
-        raise ValueError(f"b_clip must not be negative, got {b_clip}")
-    if d_state < 2 or d_state % 2:
-        raise ValueError(f"the state size must be even and at least 2, got {d_state}")
+    limits.state_size(d_state=d_state)
     n = d_state // 2
     k, half = torch.arange(n, dtype=torch.float64), torch.full((n,), -0.5, dtype=torch.float64)
     B = torch.ones(n, dtype=torch.complex128)

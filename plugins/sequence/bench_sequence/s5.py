@@ -21,6 +21,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from bench_sequence import limits
 from bench_sequence.hippo import nplr
 from bench_sequence.scan import linear_scan
 
@@ -57,8 +58,6 @@ class DiagonalMIMO(nn.Module):
         super().__init__()
         if discretization not in ("zoh", "bilinear"):
             raise ValueError(f"discretization must be zoh or bilinear, got {discretization!r}")
-        if not 0 < dt_min <= dt_max:
-            raise ValueError(f"dt_min and dt_max must satisfy 0 < dt_min <= dt_max, got {dt_min} and {dt_max}")
         self.causal, self.discretization, self.clip_eigs = causal, discretization, clip_eigs
 
         Lambda = Lambda.repeat(blocks)
@@ -158,7 +157,8 @@ class S5(DiagonalMIMO):
         dt_min: float = 0.001,
         dt_max: float = 0.1,
     ) -> None:
-        system = nplr("legs", block_size(d_state, blocks))
+        limits.s5(d_state=d_state, blocks=blocks, dt_min=dt_min, dt_max=dt_max)
+        system = nplr("legs", d_state // blocks)
         super().__init__(
             system.Lambda,
             system.V,
@@ -172,13 +172,6 @@ class S5(DiagonalMIMO):
             dt_min=dt_min,
             dt_max=dt_max,
         )
-
-
-def block_size(d_state: int, blocks: int) -> int:
-    """Return N/J; ValueError unless N is a positive multiple of 2 J."""
-    if blocks < 1 or d_state < 1 or d_state % (2 * blocks):
-        raise ValueError(f"d_state must be a multiple of 2 blocks, got {d_state} and {blocks}")
-    return d_state // blocks
 
 
 def _initial_output(c_init: str, V: Tensor, shape: tuple[int, int]) -> Tensor:

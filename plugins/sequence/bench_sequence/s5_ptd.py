@@ -6,8 +6,9 @@ from ptd.py: Λ, B = V⁻¹ B₀ and C = C₀ V, where S5 has the unitary V of t
 
 from typing import Literal
 
+from bench_sequence import limits
 from bench_sequence.ptd import perturbed_legs
-from bench_sequence.s5 import DiagonalMIMO, block_size
+from bench_sequence.s5 import DiagonalMIMO
 
 
 class S5PTD(DiagonalMIMO):
@@ -42,7 +43,8 @@ class S5PTD(DiagonalMIMO):
         dt_min: float = 0.001,
         dt_max: float = 0.1,
     ) -> None:
-        system = perturbed_legs(block_size(d_state, blocks), alpha)
+        limits.s5_ptd(d_state=d_state, blocks=blocks, dt_min=dt_min, dt_max=dt_max, alpha=alpha)
+        system = perturbed_legs(d_state // blocks, alpha)
         super().__init__(
             system.Lambda,
             system.V,

@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from bench_sequence import limits
 from bench_sequence.scan import in_chunks, linear_scan
 from harness import Skip
 
@@ -83,10 +84,7 @@ class S6(nn.Module):
         if not causal:
             raise Skip("the selective scan is causal: it has no other form")
         rank = math.ceil(d_model / 16) if dt_rank is None else dt_rank
-        if d_state < 1 or rank < 1:
-            raise ValueError(f"d_state and dt_rank must be at least 1, got {d_state} and {rank}")
-        if not 0 < dt_min <= dt_max:
-            raise ValueError(f"dt_min and dt_max must satisfy 0 < dt_min <= dt_max, got {dt_min} and {dt_max}")
+        limits.s6(d_state=d_state, dt_rank=dt_rank, dt_min=dt_min, dt_max=dt_max)
         self.sizes = (rank, d_state, d_state)
         self.x_proj = nn.Linear(d_model, sum(self.sizes), bias=False)
         self.dt_proj = nn.Linear(rank, d_model)

@@ -27,6 +27,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, pad
 
+from bench_sequence import limits
 from bench_sequence.convolution import causal_convolution, two_sided_convolution
 
 
@@ -66,13 +67,7 @@ class SGConv(nn.Module):
         decay: Literal["scales", "learnable", "fixed"] = "scales",
     ) -> None:
         super().__init__()
-        if kernel_dim < 1 or not 0 < decay_min <= decay_max:
-            raise ValueError(
-                f"kernel_dim must be positive and 0 < decay_min <= decay_max, but they are {kernel_dim}, {decay_min} "
-                f"and {decay_max}"
-            )
-        if kernel_dim >= 2 * l_max:
-            raise ValueError(f"kernel_dim must be less than 2 l_max, but is {kernel_dim} with l_max {l_max}")
+        limits.sgconv(kernel_dim=kernel_dim, decay_min=decay_min, decay_max=decay_max, l_max=l_max)
         choices = {
             "interpolation": (interpolation, ("linear", "nearest")),
             "combine": (combine, ("cat", "sum")),

@@ -22,7 +22,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from bench_sequence import companion
+from bench_sequence import companion, limits
 from bench_sequence.convolution import causal_convolution, two_sided_convolution
 
 DIFFERENCES = 4  # orders 0 to 3
@@ -58,10 +58,7 @@ class SpaceTime(nn.Module):
         algorithm: Literal["series", "woodbury", "dense"] = "series",
     ) -> None:
         super().__init__()
-        if kernel_dim < 1:
-            raise ValueError(f"kernel_dim must be at least 1, got {kernel_dim}")
-        if heads < 1 or d_model % heads:
-            raise ValueError(f"heads must divide d_model, got {heads} and {d_model}")
+        limits.spacetime(d_model=d_model, kernel_dim=kernel_dim, heads=heads)
         if algorithm not in ("series", "woodbury", "dense"):
             raise ValueError(f"algorithm must be series, woodbury or dense, got {algorithm!r}")
         if preprocess not in ("none", "residual"):

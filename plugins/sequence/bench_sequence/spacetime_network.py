@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from bench_sequence import companion
+from bench_sequence import companion, limits
 from bench_sequence.convolution import causal_convolution
 from bench_sequence.krylov import krylov
 from bench_sequence.spacetime import SpaceTime, normalised
@@ -121,8 +121,7 @@ class SpaceTimeNetwork(nn.Module):
         super().__init__()
         if features < 1 or d_model % features:
             raise ValueError(f"features must divide d_model, got {features} and {d_model}")
-        if layers < 1:
-            raise ValueError(f"layers must be at least 1, got {layers}")
+        limits.spacetime_network(d_model=d_model, layers=layers, dropout=dropout, kernel_dim=kernel_dim, heads=heads)
         self.copies = d_model // features
         shape = {"d_model": d_model, "l_max": 1, "causal": True, "kernel_dim": kernel_dim}
         self.encoder = nn.Sequential(
@@ -169,10 +168,9 @@ class SpaceTimeForecaster(SpaceTimeNetwork):
         dropout: float = 0.25,
         normalise: Literal["a", "released"] = "released",
     ) -> None:
-        sizes = {"layers": layers, "d_model": d_model, "kernel_dim": kernel_dim, "heads": heads}
-        super().__init__(**sizes, dropout=dropout, normalise=normalise)
-        if lookback <= kernel_dim:
-            raise ValueError(f"lookback must be more than kernel_dim, got {lookback} and {kernel_dim}")
+        sizes = {"layers": layers, "d_model": d_model, "kernel_dim": kernel_dim, "heads": heads, "dropout": dropout}
+        limits.spacetime_network(**sizes, lookback=lookback)
+        super().__init__(**sizes, normalise=normalise)
         self.horizon, self.series, self.first = horizon, series, kernel_dim - 1
 
     def forward(self, x: Tensor, calendar: Tensor) -> Tensor | tuple[Forecast, Tensor]:

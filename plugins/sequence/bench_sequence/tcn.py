@@ -21,6 +21,8 @@ from torch import Tensor, nn
 from torch.nn.functional import pad, relu
 from torch.nn.utils.parametrizations import weight_norm
 
+from bench_sequence import limits
+
 
 class TCN(nn.Module):
     """A stack of residual blocks; `blocks=None` takes as few as reach over l_max positions.
@@ -40,10 +42,7 @@ class TCN(nn.Module):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        if kernel_size < 2 or (blocks is not None and blocks < 1):
-            raise ValueError(f"kernel_size must be at least 2 and blocks 1, but they are {kernel_size} and {blocks}")
-        if not causal and kernel_size % 2 == 0:
-            raise ValueError(f"a centred convolution needs an odd kernel_size, but it is {kernel_size}")
+        limits.tcn(kernel_size=kernel_size, blocks=blocks, dropout=dropout, causal=causal)
         self.causal = causal
         self.dropout = nn.Dropout1d(dropout)
         n = fewest_blocks(l_max, kernel_size, causal) if blocks is None else blocks

@@ -35,6 +35,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 from torch.utils.checkpoint import checkpoint
 
+from bench_sequence import limits
 from bench_sequence.positions import add_positions
 
 QUERIES = 16  # whose weights are held at a time, QUERIES L^2 of them
@@ -49,8 +50,7 @@ class TensorAttention(nn.Module):
 
     def __init__(self, *, d_model: int, l_max: int, causal: bool, heads: int = 4) -> None:
         super().__init__()
-        if heads < 1 or d_model % heads:
-            raise ValueError(f"heads must divide d_model, but {heads} does not divide {d_model}")
+        limits.split(d_model=d_model, heads=heads)
         self.causal = causal
         self.heads = heads
         self.inputs = nn.ModuleDict(
@@ -97,10 +97,9 @@ class PolynomialTensorAttention(TensorAttention):
     """
 
     def __init__(self, *, d_model: int, l_max: int, causal: bool, heads: int | None = None, degree: int = 4) -> None:
+        limits.polynomial(d_model=d_model, heads=heads, degree=degree)
         heads = max(d_model // 4, 1) if heads is None else heads
         super().__init__(d_model=d_model, l_max=l_max, causal=causal, heads=heads)
-        if degree < 2 or degree % 2:
-            raise ValueError(f"degree must be even, so that weights stay positive, and at least 2, but is {degree}")
         self.degree = degree
 
     def forward(self, x: Tensor) -> Tensor:

@@ -29,6 +29,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, gelu, pad
 
+from bench_sequence import limits
 from harness import Skip
 
 
@@ -54,8 +55,7 @@ class TimesNet(nn.Module):
         super().__init__()
         if causal:
             raise Skip("TimesNet finds periods in the whole sequence: it has no causal form")
-        if min(top_k, kernels, d_ff) < 1:
-            raise ValueError(f"top_k, kernels and d_ff must be positive, but are {top_k}, {kernels} and {d_ff}")
+        limits.timesnet(top_k=top_k, kernels=kernels, d_ff=d_ff)
         if periods not in ("sequence", "batch"):
             raise ValueError(f"periods must be sequence or batch, but is {periods}")
         self.top_k = top_k

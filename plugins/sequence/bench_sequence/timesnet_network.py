@@ -18,6 +18,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from bench_sequence import limits
 from bench_sequence.positions import add_positions
 from bench_sequence.timesnet import TimesNet
 
@@ -45,6 +46,9 @@ class TimesNetForecaster(nn.Module):
         periods: Literal["sequence", "batch"] = "sequence",
     ) -> None:
         super().__init__()
+        limits.timesnet_network(
+            d_model=d_model, d_ff=d_ff, layers=layers, top_k=top_k, kernels=kernels, dropout=dropout
+        )
         self.horizon = horizon
         self.embed = nn.Conv1d(series, d_model, 3, padding=1, padding_mode="circular", bias=False)
         nn.init.kaiming_normal_(self.embed.weight, mode="fan_in", nonlinearity="leaky_relu")

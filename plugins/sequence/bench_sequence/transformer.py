@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
+from bench_sequence import limits
 from bench_sequence.positions import add_positions
 
 
@@ -29,8 +30,7 @@ class Transformer(nn.Module):
 
     def __init__(self, *, d_model: int, l_max: int, causal: bool, heads: int = 4) -> None:
         super().__init__()
-        if heads < 1 or d_model % heads:
-            raise ValueError(f"heads must divide d_model, but {heads} does not divide {d_model}")
+        limits.split(d_model=d_model, heads=heads)
         self.causal = causal
         self.heads = heads
         self.query, self.key, self.value, self.out = (nn.Linear(d_model, d_model, bias=False) for _ in range(4))

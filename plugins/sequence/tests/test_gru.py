@@ -40,7 +40,7 @@ def test_bidirectional_concatenates_two_recurrences_of_half_the_width(x):
 
 
 def test_an_odd_width_has_no_bidirectional_form():
-    with pytest.raises(ValueError, match="7 must be even"):
+    with pytest.raises(ValueError, match="must be even, got 7"):
         GRU(d_model=7, l_max=20, causal=False)
     GRU(d_model=7, l_max=20, causal=True)
 

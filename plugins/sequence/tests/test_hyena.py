@@ -83,15 +83,3 @@ def test_the_layer_is_gates_and_toeplitz_matrices_in_turn(order, convolve_value,
                 operator = torch.diag(gate[b]) @ matrix @ operator
             y[b, :, h] = operator @ v[b]
     torch.testing.assert_close(layer(u), y @ layer.out.weight.T + layer.out.bias, rtol=0, atol=1e-11)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"order": 1}, "order must be at least 2"),
-        ({"bands": 0}, "at least 1"),
-    ],
-)
-def test_bad_arguments_are_refused(arguments, message):
-    with pytest.raises(ValueError, match=message):
-        Hyena(d_model=H, l_max=L, causal=True, **arguments)

@@ -273,15 +273,6 @@ def test_what_evaluation_caches_can_be_trained_with():
     assert layer.C.grad.abs().min() > 0
 
 
-def test_bad_arguments_are_refused():
-    with pytest.raises(ValueError, match="d_state and channels"):
-        LSSL(d_model=2, l_max=4, causal=True, d_state=0)
-    with pytest.raises(ValueError, match="d_state and channels"):
-        LSSL(d_model=2, l_max=4, causal=True, channels=0)
-    with pytest.raises(ValueError, match="causal"):
-        LSSL(d_model=2, l_max=4, causal=False).step(torch.randn(1, 2))
-
-
 def test_fixed_layer_in_training_can_be_taken_up_again():
     """Its cached powers are in no checkpoint."""
     check_resumes(functools.partial(LSSL, trainable=False))

@@ -52,7 +52,7 @@ def test_steps_give_the_parallel_output_and_go_on_from_any_state(x):
 
 
 def test_an_odd_width_has_no_bidirectional_form():
-    with pytest.raises(ValueError, match="7 must be even"):
+    with pytest.raises(ValueError, match="must be even, got 7"):
         LSTM(d_model=7, l_max=20, causal=False)
     LSTM(d_model=7, l_max=20, causal=True)
 

@@ -208,7 +208,7 @@ def test_kernel_trains_at_its_own_rate():
         ({"kernel_dim": 0}, "positive"),
         ({"decay_min": 0.0}, "0 < decay_min"),
         ({"decay_min": 3.0}, "decay_min <= decay_max"),
-        ({"kernel_dim": 16}, "less than 2 l_max"),
+        ({"kernel_dim": 16}, "less than twice the length 8"),
         ({"kernel_dim": 4, "interpolation": "cubic"}, "interpolation must be one of linear, nearest"),
         ({"kernel_dim": 4, "combine": "product"}, "combine"),
         ({"kernel_dim": 4, "weights": "sin"}, "weights"),

@@ -81,19 +81,6 @@ def test_dropout_takes_whole_channels_while_training():
     assert set(ratio[~ratio.isnan()].round(decimals=9).tolist()) <= {0.0, 2.0}
 
 
-@pytest.mark.parametrize(
-    ("causal", "parameters", "message"),
-    [
-        (True, {"kernel_size": 1}, "at least 2"),
-        (True, {"blocks": 0}, "at least 2"),
-        (False, {"kernel_size": 4}, "odd kernel_size"),
-    ],
-)
-def test_bad_arguments_are_refused(causal, parameters, message):
-    with pytest.raises(ValueError, match=message):
-        build(causal, **parameters)
-
-
 def test_a_bidirectional_layer_has_no_step():
     with pytest.raises(ValueError, match="causal=True"):
         build(causal=False).step(noise()[:, 0])

@@ -6,6 +6,8 @@ each half. Answering 1 always has the mean squared error 1/6, the variance of th
 
 import numpy as np
 
+from bench_sequence import dataset_limits
+
 
 def adding(
     *, length: int = 100, train: int = 10_000, val: int = 500, test: int = 1_000, seed: int = 0
@@ -14,8 +16,7 @@ def adding(
 
     No split changes with the size of another. Raises ValueError for a length below 2.
     """
-    if length < 2:
-        raise ValueError(f"the two halves of a sequence need a number each: length at least 2, got {length}")
+    dataset_limits.adding(length=length)
     arrays = {}
     for stream, (split, n) in enumerate({"train": train, "val": val, "test": test}.items()):
         rng = np.random.default_rng([seed, stream])

@@ -10,6 +10,8 @@ sinusoids of random amplitude and phase, which its first p values determine.
 
 import numpy as np
 
+from bench_sequence import dataset_limits
+
 
 def autoregressive(
     *, length: int = 128, frequencies: list[float] = [0.35, 0.9], radius: float = 0.98,  # noqa: B006 - never changed
@@ -19,8 +21,7 @@ def autoregressive(
 
     No split changes with the size of another. Raises ValueError for a radius outside (0, 1].
     """
-    if not 0 < radius <= 1:
-        raise ValueError(f"the radius of the poles must be in (0, 1], got {radius}: beyond 1 a series grows for ever")
+    dataset_limits.autoregressive(radius=radius)
     phi = coefficients(frequencies, radius)
     sigma2 = 0.0 if radius == 1 else 1 / _gain(phi)
     arrays = {"coefficients": phi, "sigma2": np.array(sigma2)}

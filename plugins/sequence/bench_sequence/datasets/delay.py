@@ -17,6 +17,8 @@ anew in every epoch; here it is fixed.
 
 import numpy as np
 
+from bench_sequence import dataset_limits
+
 
 def delay(
     *,
@@ -35,10 +37,7 @@ def delay(
     Raises:
         ValueError: the lag is not within the sequence, or no frequency of the sequence is in (0, f_max].
     """
-    if not 0 < lag < length:
-        raise ValueError(f"lag must be between 1 and length - 1 = {length - 1}, got {lag}")
-    if not 2 / length <= f_max <= 1:
-        raise ValueError(f"f_max must be between 2 / length = {2 / length:g}, one cycle, and 1 (Nyquist), got {f_max}")
+    dataset_limits.delay(length=length, lag=lag, f_max=f_max)
     arrays = {}
     for stream, (split, n) in enumerate({"train": train, "val": val, "test": test}.items()):
         u = white_signal(n, length, f_max, np.random.default_rng([seed, stream])).astype(np.float32)

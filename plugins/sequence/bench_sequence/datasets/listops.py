@@ -20,6 +20,8 @@ from pathlib import Path
 
 import numpy as np
 
+from bench_sequence import dataset_limits
+
 OPERATORS = ("[MIN", "[MAX", "[MED", "[SM")
 VOCABULARY = ("<pad>", "<unk>", "<eos>", *OPERATORS, "]", *"0123456789")
 PAD, UNKNOWN, END = range(3)
@@ -57,6 +59,7 @@ def listops(
     Raises:
         ValueError: the grammar has (nearly) no expressions of the lengths asked for.
     """
+    dataset_limits.listops(min_length=min_length, max_length=max_length, max_depth=max_depth, max_args=max_args)
     expressions = _distinct_expressions(train + val + test, min_length, max_length, max_depth, max_args, seed)
     splits = {
         "test": expressions[:test],

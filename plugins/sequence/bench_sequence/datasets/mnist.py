@@ -10,6 +10,7 @@ from typing import Literal
 
 import numpy as np
 
+from bench_sequence import dataset_limits
 from bench_sequence.datasets.sources import MNIST
 from bench_sequence.datasets.subsets import first, held_out
 from harness.download import located
@@ -31,8 +32,7 @@ def mnist(
 
     Raises ValueError where `shrink` does not divide 28.
     """
-    if 28 % shrink:
-        raise ValueError(f"shrink must divide 28, got {shrink}")
+    dataset_limits.mnist(shrink=shrink)
     files = located("mnist", MNIST)
     images = {s: read_idx(files[f"{name}-images-idx3-ubyte.gz"]) for s, name in (("train", "train"), ("test", "t10k"))}
     labels = {s: read_idx(files[f"{name}-labels-idx1-ubyte.gz"]) for s, name in (("train", "train"), ("test", "t10k"))}

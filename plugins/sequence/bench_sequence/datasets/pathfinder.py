@@ -28,6 +28,8 @@ from functools import cached_property
 
 import numpy as np
 
+from bench_sequence import dataset_limits
+
 _SCALE = 2  # of the finer resolution that paddles are drawn in
 _TRIES = 3  # to place a paddle
 _SNAKE_TRIES = 5  # to place a distractor
@@ -83,8 +85,7 @@ def pathfinder(
     Raises:
         ValueError: a size or a contour that the generator has no parameters for.
     """
-    if size not in GEOMETRIES or not 3 <= contour <= 14:
-        raise ValueError(f"size must be one of {list(GEOMETRIES)} and contour 3 to 14, got {size} and {contour}")
+    dataset_limits.pathfinder(size=size, contour=contour)
     values = {**vars(GEOMETRIES[size]), "contour": contour}
     if contour < 14:  # the generator keeps the number of distracting paddles, not of contours
         values["distractors"] = GEOMETRIES[size].distractors * GEOMETRIES[size].distractor_contour // (contour // 3)

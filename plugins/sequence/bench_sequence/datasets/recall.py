@@ -24,6 +24,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from bench_sequence import dataset_limits
+
 BLANK = 0
 Sequences = tuple[np.ndarray, np.ndarray, np.ndarray]  # inputs, positions, targets
 
@@ -39,8 +41,7 @@ def copying(
 
     Raises ValueError where the vocabulary has no two symbols besides blank and marker.
     """
-    if vocabulary < 4:
-        raise ValueError(f"copying needs a blank, a marker and two symbols: vocabulary at least 4, got {vocabulary}")
+    dataset_limits.copying(length=length, tokens=tokens, vocabulary=vocabulary)
 
     def draw(n: int, rng: np.random.Generator) -> Sequences:
         symbols = rng.integers(1, vocabulary - 1, (n, tokens))
@@ -65,8 +66,7 @@ def induction_heads(
 
     Raises ValueError for sequences too short to hold special token, answer and question.
     """
-    if min(length, test_length or length) < 4:
-        raise ValueError(f"induction heads need sequences of at least 4 tokens, got {min(length, test_length)}")
+    dataset_limits.induction_heads(length=length, test_length=test_length, vocabulary=vocabulary)
 
     def drawing(length: int) -> Callable[[int, np.random.Generator], Sequences]:
         def draw(n: int, rng: np.random.Generator) -> Sequences:
@@ -92,11 +92,8 @@ def mqar(
 
     Raises ValueError where there are too few places for the queries or too few tokens for the keys.
     """
+    dataset_limits.mqar(length=length, pairs=pairs, vocabulary=vocabulary)
     places = (length - 2 * pairs) // 2
-    if places < pairs:
-        raise ValueError(f"{pairs} pairs and their queries need a length of at least {4 * pairs}, got {length}")
-    if vocabulary // 2 - 1 < pairs:
-        raise ValueError(f"{pairs} pairs need a vocabulary of at least {2 * pairs + 2}, got {vocabulary}")
     density = np.arange(1, places + 1) ** (power - 1.0)
 
     def draw(n: int, rng: np.random.Generator) -> Sequences:

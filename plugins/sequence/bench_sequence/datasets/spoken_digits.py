@@ -11,6 +11,7 @@ import zipfile
 
 import numpy as np
 
+from bench_sequence import dataset_limits
 from bench_sequence.datasets.sources import SPOKEN_DIGITS
 from harness.download import located
 
@@ -25,8 +26,7 @@ def spoken_digits(*, length: int = 8192, thin: int = 1) -> dict[str, np.ndarray]
 
     Raises ValueError where `thin` does not divide `length`.
     """
-    if length % thin:
-        raise ValueError(f"thin must divide the length {length}, got {thin}")
+    dataset_limits.spoken_digits(length=length, thin=thin)
     found: dict[str, list[tuple[str, np.ndarray, int]]] = {"train": [], "val": [], "test": []}
     with zipfile.ZipFile(located("spoken-digits", SPOKEN_DIGITS)["recordings.zip"]) as archive:
         for name in sorted(archive.namelist()):

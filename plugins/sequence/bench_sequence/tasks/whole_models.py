@@ -92,7 +92,7 @@ class ProcessForecasting(Fitted):
     `least_mse` is what the true coefficients reach when they are applied again and again.
     """
 
-    lookback: int = 64
+    lookback: int = 96
     horizon: int = 50
     radius: float = 1.0  # of the poles
     steps: int = 1200
