@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install run test soak lint format lock clean
+.PHONY: install run test slow soak lint format lock clean
 
 install: .venv/installed
 
@@ -17,6 +17,10 @@ run: install
 
 test: install
 	$(BIN)/python -m pytest
+
+# What `make test` leaves out: tests that kill sessions over and over, install commits, or train through everything.
+slow: install
+	$(BIN)/python -m pytest -m slow
 
 # 2,000 runs while a killer ends random processes; several minutes.
 soak: install

@@ -308,6 +308,7 @@ def test_each_run_is_leased_by_exactly_one_of_several_processes(leases, folder, 
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 def test_leases_exclude_each_other_while_sessions_come_and_go(folder, start, tmp_path):
     """Taking and giving up as fast as can be, with sessions that are killed in the middle of either."""
     drawn, said = random.Random(0), []

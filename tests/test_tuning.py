@@ -180,6 +180,7 @@ def test_plan_counts_the_runs_of_winners_that_nobody_knows_yet(tuned, dials):
     assert dials("plan", "s.yaml").stdout.startswith("28 runs, 26 to run: about ")
 
 
+@pytest.mark.slow
 def test_killed_in_the_middle_of_the_trials_it_ends_with_the_same_winner(dials, tuned):
     text = """\
 seeds: [0, 1]

@@ -49,6 +49,7 @@ def statuses(bench: Bench) -> list[tuple[int, str]]:
     return [(one.attempt, one.status) for one in stored(bench.folder / "results" / "s")]
 
 
+@pytest.mark.slow
 def test_disk_that_fills_and_is_mounted_read_only(faulty: Bench, small_disk):
     write_suite(
         faulty, {"ending": "done"}, {"ending": "prints-much"}, *({"ending": "done", "at": n} for n in range(10, 19))
@@ -109,6 +110,7 @@ def set_writable(folder: Path, is_writable: bool) -> None:
             path.chmod(path.stat().st_mode | 0o200 if is_writable else path.stat().st_mode & ~0o222)
 
 
+@pytest.mark.slow
 def test_folder_that_is_made_read_only(mortal: Bench):
     folder = mortal.folder / "results" / "s"
     session = at_work(mortal, "local", "leaves-children-and-hangs", "--retry", "1", seeds=[0, 1])
@@ -131,6 +133,7 @@ def test_folder_that_is_made_read_only(mortal: Bench):
     check_nothing_is_left(mortal)
 
 
+@pytest.mark.slow
 def test_damaged_files(faulty: Bench):
     """They are named, never deleted, and their runs done again; all others stay readable, checkable and mergeable."""
     write_suite(faulty, *({"ending": "done", "at": n} for n in (1, 2)), seeds=[0, 1])

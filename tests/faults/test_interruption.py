@@ -74,6 +74,7 @@ def test_run_that_kills_the_server(faulty: Bench):
     check_nothing_is_left(faulty)
 
 
+@pytest.mark.slow
 def test_sessions_killed_at_any_moment(faulty: Bench):
     """Whatever was reported is stored, and not done again; no row is there twice."""
     write_suite(faulty, {"ending": "done"}, {"ending": "leaves-a-thread"}, task={"pause": 0.01}, seeds=list(range(12)))

@@ -20,6 +20,7 @@ def endings(bench: Bench) -> dict[str, str]:
     return {one.ending: one.status for one in found}
 
 
+@pytest.mark.slow
 def test_runs_that_share_a_process_are_judged_each_by_itself(faulty: Bench):
     """What ends a process ends one run of it; the others begin anew in another."""
     methods = ("changes-folder", "ends-when-shown", "forks", "hangs", "leaves-children", "killed", "done")

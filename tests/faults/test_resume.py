@@ -4,6 +4,8 @@ import signal
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from harness.aftermath import stored, wait_until
 from harness.drills import check_nothing_is_left, write_suite
 from harness.testing import Bench
@@ -30,6 +32,7 @@ def broken_off(bench: Bench, number: int, *options: str) -> int:
     return steps(folder)
 
 
+@pytest.mark.slow
 def test_run_that_is_broken_off_twice_ends_bit_for_bit_as_one_that_is_not(faulty: Bench):
     """By Ctrl-C, on which it saves its state, and by `kill -9` of the session, which leaves what it saved before."""
     write_suite(faulty, {"ending": "done"}, task={"steps": STEPS, "pause": 0.05})

@@ -40,6 +40,7 @@ def observed(faulty: Bench) -> Bench:
     return faulty
 
 
+@pytest.mark.slow
 def test_leases_of_a_session_that_is_killed(observed: Bench):
     """Two others do all of the rest, once, and then the run that the dead session had begun."""
     seeds = list(range(4))

@@ -10,6 +10,7 @@ from harness.testing import Bench, executor_cases, install_plugin
 NOT_PROMISED = {"time-limit", "memory-limit", "lacking-hardware", "lost-session", "interruption-at-once", "alone"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", [case for case in executor_cases() if str(case) not in NOT_PROMISED], ids=str)
 def test_serial(case, faulty: Bench, tmp_path):
     source = Path(__file__).with_name("bench_serial.py").read_text()

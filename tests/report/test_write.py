@@ -58,6 +58,7 @@ def test_report_in_all_formats_and_published_numbers_of_today(toy):
     assert "'pdf' is not one of" in wrong.stderr
 
 
+@pytest.mark.slow
 def test_run_leaves_no_part_of_the_report_behind(toy):
     """What an earlier `bench report` wrote beside the Markdown is written anew."""
     toy.write("s.yaml", SUITE.replace("[0, 1]", "[0]"))

@@ -83,6 +83,7 @@ pack: 3
 """
 
 
+@pytest.mark.slow
 def test_imported_files_are_run_on(bench, h5py):  # noqa: F811
     (bench.folder / "files").mkdir()
     with h5py.File(bench.folder / "files" / "1D_Burgers_Sols_Nu0.001.hdf5", "w") as file:

@@ -175,6 +175,7 @@ pack: 100
 """
 
 
+@pytest.mark.slow
 def test_the_other_problems(bench, monkeypatch):  # noqa: F811
     monkeypatch.setenv("OMP_NUM_THREADS", "1")  # on a busy machine threads wait for each other
     bench.write("s.yaml", MORE)
