@@ -11,7 +11,19 @@ import harness
 from harness import hookspecs
 
 ROOT = Path(__file__).parent.parent
-MODULES = ("train", "data", "download", "archive", "measure", "plotting", "preparing", "results", "speed", "testing")
+MODULES = (
+    "conditions",
+    "train",
+    "data",
+    "download",
+    "archive",
+    "measure",
+    "plotting",
+    "preparing",
+    "results",
+    "speed",
+    "testing",
+)
 PUBLIC = {f"harness.{name}" for name in MODULES}
 PLUGIN_FILES = sorted((ROOT / "plugins").rglob("bench_*/**/*.py"))
 FORBIDDEN = {"utils", "util", "common", "helpers", "misc"}
