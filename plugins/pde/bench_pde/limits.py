@@ -104,6 +104,16 @@ def compressible_flow(
     cells(points, solved_on)
 
 
+def frames_left(*, frames: int, given: int, unrolled: int) -> int:
+    """Return how many frames there are to predict, of `frames` after the first."""
+    left = frames + 1 - given
+    if not 1 <= given <= frames:
+        raise ValueError(f"given must be from 1 to {frames}, for one frame is to be left, got {given}")
+    if not 1 <= unrolled <= left:
+        raise ValueError(f"unrolled must be from 1 to the {left} frames after the given, got {unrolled}")
+    return left
+
+
 _EQUATIONS = {
     "burgers": burgers,
     "burgers-map": burgers,
@@ -160,11 +170,7 @@ def task(name: str, params: Mapping[str, Any]) -> dict[str, Any] | None:
     dimensions, channels, boundary = _SHAPES[name]
     given = params.get("given", 1)
     if "frames" in params:
-        later = params["frames"] + 1 - given
-        if later < 1:
-            raise ValueError(f"given must be from 1 to {params['frames']}, for one frame is to be left, got {given}")
-        if params["unrolled"] > later:
-            raise ValueError(f"unrolled must be from 1 to the {later} frames after the given, got {params['unrolled']}")
+        frames_left(frames=params["frames"], given=given, unrolled=params["unrolled"])
     grid = [params["points"]] * dimensions
     return {"grid": grid, "in_channels": channels * given, "out_channels": channels, "boundary": boundary}
 

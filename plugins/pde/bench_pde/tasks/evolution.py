@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from bench_pde import limits
 from bench_pde.baselines import RidgeRegression, fitted_on
 from bench_pde.metrics import relative_l2_loss
 from bench_pde.tasks.beside import beside
@@ -69,9 +70,8 @@ class Evolution:
         memory = PeakMemory(context.device)
         data = context.data(self.dataset, **self._data())
         fields = {split: torch.tensor(data[f"{split}_fields"]) for split in ("train", "val", "test")}
-        train, given, later = fields["train"], self.given, fields["train"].shape[1] - self.given
-        if not 0 < self.unrolled <= later:
-            raise ValueError(f"unrolled must be from 1 to the {later} frames after the given, got {self.unrolled}")
+        train, given = fields["train"], self.given
+        later = limits.frames_left(frames=train.shape[1] - 1, given=given, unrolled=self.unrolled)
         torch.manual_seed(context.seeds.init)
         operator = build(
             in_channels=given * train.shape[-1],
