@@ -174,7 +174,7 @@ def _draw_some(
 
 _NOTHING = {
     "scores": "nothing is scored",
-    "pareto": "no cost was measured, or all cost the same",
+    "pareto": "no cost was measured of two methods on one task, or all cost the same",
     "curves": "no task was scored at several steps on validation data",
     "tuning": "nothing was tuned",
     "scaling": "no cost was measured at several sizes",
@@ -250,8 +250,9 @@ def _pareto(results: Results, boards: Sequence[Leaderboard], overviews: Sequence
             tables.append(_front(_overall_costs(overview, boards, cost), "higher"))
     found = pd.concat(tables, ignore_index=True).assign(cost_axis=axis)
     found = found.astype({"cost": float, "score": float, "on_front": bool})  # a task without costs has no types
-    chosen: pd.DataFrame = found[np.isfinite(found["cost"]) & np.isfinite(found["score"])].reset_index(drop=True)
-    return chosen
+    chosen: pd.DataFrame = found[np.isfinite(found["cost"]) & np.isfinite(found["score"])]
+    several = chosen.groupby(["family", "task"])["method"].transform("nunique") > 1  # one point alone is no trade-off
+    return chosen[several].reset_index(drop=True)
 
 
 def _overall_costs(overview: Overview, boards: Sequence[Leaderboard], cost: str) -> pd.DataFrame:

@@ -104,6 +104,13 @@ def test_a_task_without_costs_is_left_out_of_the_front(made):
     assert table["cost"].dtype == float
 
 
+def test_a_task_of_one_method_has_no_front(made):
+    found = made(2, 3, 2)
+    others = (found.history["task"] == "t1") & (found.history["method"] != "m1")
+    table = plots(Results(found.history[~others], found._headers))["pareto"].table
+    assert set(table["task"]) == {"t0"}
+
+
 def test_curve_is_the_mean_with_students_interval(made):
     found = made(1, 2, 3)
     table = plots(found)["curves"].table
@@ -226,7 +233,8 @@ def test_quality_is_drawn_against_a_cost_that_differs(made):
     rows.loc[rows["metric"] == "seconds_per_step", "value"] = 1.0
     assert set(plots(Results(rows, found._headers))["pareto"].table["cost_axis"]) == {"parameters"}
     rows.loc[rows["metric"] == "parameters", "value"] = 1.0
-    assert plots(Results(rows, found._headers))["pareto"].absent == "no cost was measured, or all cost the same"
+    absent = plots(Results(rows, found._headers))["pareto"].absent
+    assert absent == "no cost was measured of two methods on one task, or all cost the same"
 
 
 def test_files_hold_what_was_drawn_and_are_the_same_again(made, tmp_path):
