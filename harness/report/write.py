@@ -85,7 +85,17 @@ def _write(
     ]
     for name in reports:
         paths += _WRITERS[name](material, sections, drawn, folder, stored)
-    return [*paths, *drawn.paths, *(path for section in sections for path in section.drawn.paths)]
+    paths += [*drawn.paths, *(path for section in sections for path in section.drawn.paths)]
+    if plots:
+        _forget(folder / "plots", {path.stem for path in paths})
+    return paths
+
+
+def _forget(folder: Path, names: Collection[str]) -> None:
+    """Remove the plots of an earlier report that are none of this one's."""
+    for path in folder.iterdir():
+        if path.suffix in (".csv", *(f".{kind}" for kind in KINDS.values())) and path.stem not in names:
+            path.unlink()
 
 
 @dataclass(frozen=True)
