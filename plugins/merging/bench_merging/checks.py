@@ -79,7 +79,7 @@ class _World:
         return _World(self.trunk, self.base, experts, self.heads, self.inputs)
 
 
-def _world(count: int, dtype: torch.dtype, trunk: Callable[[], nn.Module]) -> _World:
+def _world(count: int, dtype: torch.dtype, trunk: Callable[[], nn.Module], *, one_task: bool = False) -> _World:
     generator = torch.Generator().manual_seed(1)
 
     def near(state: Mapping[str, Tensor], size: float) -> dict[str, Tensor]:
@@ -90,6 +90,8 @@ def _world(count: int, dtype: torch.dtype, trunk: Callable[[], nn.Module]) -> _W
         torch.manual_seed(0)
         base = near(trunk().state_dict(), 0.1)
     heads = [nn.functional.normalize(torch.randn(5, CLASSES, generator=generator), dim=0) for _ in range(count)]
+    if one_task:
+        heads = heads[:1] * count
     inputs = [torch.randn(24, 6, generator=generator) for _ in range(count)]
     return _World(trunk, base, [near(base, 0.05) for _ in range(count)], heads, inputs)
 
@@ -105,13 +107,16 @@ def _built(build: Build, dtype: torch.dtype = torch.float32) -> tuple[_World, Me
 
 @functools.lru_cache(maxsize=4)
 def _merged_once(build: Build, dtype: torch.dtype) -> tuple[_World, Merged]:
-    for count, trunk in ((3, _Trunk), (2, _Trunk), (3, _adapters), (3, _layered)):
-        world = _world(count, dtype, trunk)
+    worlds = ((3, _Trunk, False), (2, _Trunk, False), (3, _adapters, False), (3, _layered, False), (3, _Trunk, True))
+    for count, trunk, one_task in worlds:
+        world = _world(count, dtype, trunk, one_task=one_task)
         try:
             return world, _merge(build, world)
         except Skip:
             continue
-    raise AssertionError("the method merges neither three experts nor two, no adapters and no stacks of layers")
+    raise AssertionError(
+        "the method merges neither three experts nor two, no adapters, no stacks of layers, and no models of one task"
+    )
 
 
 def _merge(build: Build, world: _World) -> Merged:

@@ -4,11 +4,15 @@ import pytest
 import torch
 
 from bench_merging import evaluation
+from bench_merging.access import Access
 from bench_merging.methods.rws import first_layers, rws, signature
+from bench_merging.network import MLP, Network
 from bench_merging.pool import read
 from bench_merging.pools.corrupted import corrupted_pool
 from bench_merging.pools.procedural import trunk_of
 from harness import Skip
+
+ONE_TASK = Access(Network(MLP(2, [2], 2), [torch.eye(2)] * 4))
 
 
 def test_a_signature_is_orthogonal_to_the_clean_update_and_nothing_where_it_is_parallel():
@@ -22,7 +26,7 @@ def test_a_signature_is_orthogonal_to_the_clean_update_and_nothing_where_it_is_p
 
 def test_the_patch_is_linear_in_its_strength_and_stays_in_the_first_layers(draw):
     base, experts = draw(4)
-    none, one, two = (rws(base=base, experts=experts, access=None, keep=1, strength=s) for s in (0.0, 1.0, 2.0))
+    none, one, two = (rws(base=base, experts=experts, access=ONE_TASK, keep=1, strength=s) for s in (0.0, 1.0, 2.0))
     host = experts[-1]
     assert first_layers(base, 1) == {"a.weight", "a.bias"}
     for name in base:
@@ -30,7 +34,9 @@ def test_the_patch_is_linear_in_its_strength_and_stays_in_the_first_layers(draw)
         torch.testing.assert_close(two[name] - host[name], 2 * (one[name] - host[name]), rtol=1e-4, atol=1e-5)
     assert torch.equal(one["b.weight"], host["b.weight"])
     with pytest.raises(Skip, match="a clean model, a robust one and a host"):
-        rws(base=base, experts=experts[:2], access=None)
+        rws(base=base, experts=experts[:2], access=ONE_TASK)
+    with pytest.raises(Skip, match="these are of several tasks"):
+        rws(base=base, experts=experts, access=Access(Network(MLP(2, [2], 2), list(torch.rand(4, 2, 2)))))
 
 
 def test_the_signature_of_fog_makes_a_host_robust_to_fog_and_that_of_noise_does_not():
@@ -40,7 +46,7 @@ def test_the_signature_of_fog_makes_a_host_robust_to_fog_and_that_of_noise_does_
     def on_fog(model):
         return 100 * evaluation.unseen_accuracies(pool, [model])[0]
 
-    patched, other = (rws(base=pool.base, experts=[clean, robust, host], access=None) for robust in (fog, noise))
+    patched, other = (rws(base=pool.base, experts=[clean, robust, host], access=ONE_TASK) for robust in (fog, noise))
     assert on_fog(patched) > on_fog(host) + 10
     assert on_fog(patched) > on_fog(other) + 10
     assert evaluation.accuracy(pool, patched, "test", 3) > evaluation.accuracy(pool, host, "test", 3) - 0.02
@@ -49,7 +55,7 @@ def test_the_signature_of_fog_makes_a_host_robust_to_fog_and_that_of_noise_does_
 def test_the_order_of_robust_models_does_not_matter(draw):
     base, (clean, one, other, host) = draw(4)
     first, second = (
-        rws(base=base, experts=[clean, *robust, host], access=None) for robust in ([one, other], [other, one])
+        rws(base=base, experts=[clean, *robust, host], access=ONE_TASK) for robust in ([one, other], [other, one])
     )
     for name in base:
         torch.testing.assert_close(first[name], second[name])

@@ -14,7 +14,7 @@ tasks: [{tasks}]
 methods: [{methods}]
 """
 
-OF_OTHER_POOLS = {"slerp", "pleas", "straight-through", "activation-matching", "evo-merging", "data-flow"}
+OF_OTHER_POOLS = {"slerp", "pleas", "straight-through", "activation-matching", "evo-merging", "data-flow", "rws"}
 
 CURIOUS = """\
 from bench_merging import MERGERS

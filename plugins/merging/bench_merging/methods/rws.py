@@ -31,12 +31,16 @@ def rws(
     """Return the host with the signatures of the corruptions.
 
     Raises:
-        Skip: there are fewer than three experts.
+        Skip: there are fewer than three experts, or those before the last are of several tasks: what tells one from
+            another is then no signature of a corruption.
         ValueError: see `limits.rws`.
     """
     limits.rws(keep=keep, strength=strength)
     if len(experts) < 3:
         raise Skip(f"rws needs a clean model, a robust one and a host, and here are {len(experts)} experts")
+    first, *others = access.network.heads[: len(experts) - 1]
+    if not all(torch.equal(head, first) for head in others):
+        raise Skip("rws needs clean and robust models of one task before the host, and these are of several tasks")
     clean, *robust, host = experts
     patched, normalisations = first_layers(base, keep), batch_normalisations(base)
 
