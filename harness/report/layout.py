@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.report import style
 from harness.report.style import Look
+from harness.text import one_line
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,6 +40,7 @@ def facets(
     gap: float = 0.68,
     share_y: bool = False,
     width: float = 0.0,
+    titles: Sequence[str] = (),
 ) -> tuple[Figure, list[Axes], float]:
     """Return a figure with `count` axes in rows, and the height in inches that is free for a legend below them.
 
@@ -49,22 +51,48 @@ def facets(
         gap: inches between two columns.
         share_y: one vertical axis for all.
         width: of the figure, in inches; 0 leaves it to the number of columns.
+        titles: of the axes; one that is too long for a line goes on two.
     """
     columns = 2 if count == 4 and columns == 3 and not share_y else min(columns, count)
     rows = math.ceil(count / columns)
     across = width or (WIDTH if columns > 1 else min(WIDTH, left + 3.6))
     below = LINE * len(_legend_rows(legend, across)) + 0.12 if legend else 0.0
-    top, bottom, between = 0.28, 0.44, 0.76
-    whole = top + rows * height + (rows - 1) * between + bottom + below
-    found, start = figure(across, whole), max(left, gap)
+    start = max(left, gap)
     wide = (across - start - 0.15 - (columns - 1) * gap) / columns
+    lines = [_lines(title, wide + style.MARGIN) for title in titles]
+    second = LINE if any(len(one) > 1 for one in lines) else 0.0
+    top, bottom, between = 0.28 + second, 0.44, 0.76 + second
+    whole = top + rows * height + (rows - 1) * between + bottom + below
+    found = figure(across, whole)
     axes: list[Axes] = []
     for i in range(count):
         row, column = divmod(i, columns)
         x, y = start + column * (wide + gap), whole - top - height - row * (height + between)
         box = (x / across, y / whole, wide / across, height / whole)
         axes.append(found.add_axes(box, sharey=axes[0] if share_y and axes else None))
+    for one, text in zip(axes, lines, strict=False):
+        one.set_title("\n".join(text))
     return found, axes, below
+
+
+def _lines(title: str, room: float) -> list[str]:
+    """Return a title on one line or, where that is wider than `room` inches, on two, each cut to what fits."""
+    words = one_line(title).split(" ")
+    if _title_width(" ".join(words)) <= room or len(words) == 1:
+        return [_cut(" ".join(words), room)]
+    ways = [(" ".join(words[:i]), " ".join(words[i:])) for i in range(1, len(words))]
+    return [_cut(line, room) for line in min(ways, key=lambda way: max(map(_title_width, way)))]
+
+
+def _cut(line: str, room: float) -> str:
+    shown, most = style.short(line), style.LONGEST
+    while _title_width(shown) > room and most > 8:
+        shown, most = style.short(line, most), most - 1
+    return shown
+
+
+def _title_width(text: str) -> float:
+    return style.width(text, style.TITLE_SIZE, "bold")
 
 
 def _legend_rows(texts: Sequence[str], width: float) -> list[list[str]]:

@@ -30,12 +30,13 @@ def scores(table: pd.DataFrame, methods: Sequence[str], look: Mapping[str, Look]
     Columns: task, axis, method, mean, low, high, like_best, published, seeds (a list of values).
     """
     left = style.widest([short(method) for method in methods], style.SIZE - 0.5) + 0.15
-    groups = list(table.groupby("task", sort=False))
+    groups = {str(task): group for task, group in table.groupby("task", sort=False)}
     figure, all_axes, _ = layout.facets(
-        len(groups), height=0.19 * len(methods) + 0.15, left=left, columns=3, gap=0.2, share_y=True
-    )
+        len(groups), height=0.19 * len(methods) + 0.15, left=left, columns=3, gap=0.2, share_y=True,
+        titles=list(groups),
+    )  # fmt: skip
     place = {method: -i for i, method in enumerate(methods)}
-    for i, ((task, group), axes) in enumerate(zip(groups, all_axes, strict=True)):
+    for i, (group, axes) in enumerate(zip(groups.values(), all_axes, strict=True)):
         y = group["method"].map(place).to_numpy(float)
         if style.is_wide(group["mean"].tolist(), 30):
             axes.set_xscale("log", nonpositive="clip")
@@ -47,7 +48,7 @@ def scores(table: pd.DataFrame, methods: Sequence[str], look: Mapping[str, Look]
             axes.hlines(y[chosen], part["low"], part["high"], color=colour, linewidth=1.2, zorder=3)
             axes.scatter(part["mean"], y[chosen], s=20, color=face, edgecolor=colour, linewidth=1.1, zorder=4)
         axes.scatter(group["published"], y, s=34, marker="|", color=style.PUBLISHED, linewidth=1.8, zorder=5)
-        _name(axes, str(task), group["axis"].iloc[0])
+        _name(axes, group["axis"].iloc[0])
         style.ticks(axes, y=False)
         axes.set_yticks(list(place.values()), [short(method) for method in methods])
         axes.tick_params(axis="y", length=0, labelleft=i % 3 == 0)
@@ -68,11 +69,11 @@ def curves(table: pd.DataFrame, methods: Sequence[str], look: Mapping[str, Look]
     """
     import seaborn
 
-    groups = list(table.groupby("task", sort=False))
+    groups = {str(task): group for task, group in table.groupby("task", sort=False)}
     names = [short(method) for method in methods]
-    figure, all_axes, _ = layout.facets(len(groups), height=1.75, legend=names)
+    figure, all_axes, _ = layout.facets(len(groups), height=1.75, legend=names, titles=list(groups))
     shade = 0.15 if len(methods) <= FEW_BANDS else 0.06
-    for (task, group), axes in zip(groups, all_axes, strict=True):
+    for group, axes in zip(groups.values(), all_axes, strict=True):
         seaborn.lineplot(
             group,
             x=x,
@@ -97,7 +98,7 @@ def curves(table: pd.DataFrame, methods: Sequence[str], look: Mapping[str, Look]
             axes.set_ylim(low / 1.5, high * 1.5)
         else:
             axes.set_ylim(low - 0.12 * (high - low or 1), high + 0.12 * (high - low or 1))
-        _name(axes, str(task), x, group["axis"].iloc[0])
+        _name(axes, x, group["axis"].iloc[0])
         style.ticks(axes)
     layout.legend_below(figure, methods, look)
     return figure
@@ -108,9 +109,10 @@ def pareto(table: pd.DataFrame, methods: Sequence[str], look: Mapping[str, Look]
 
     Columns: task, axis, cost_axis, better, method, cost, score, on_front.
     """
-    groups = list(table.groupby("task", sort=False))
-    figure, all_axes, _ = layout.facets(len(groups), height=1.9, legend=[short(method) for method in methods])
-    for (task, group), axes in zip(groups, all_axes, strict=True):
+    groups = {str(task): group for task, group in table.groupby("task", sort=False)}
+    names = [short(method) for method in methods]
+    figure, all_axes, _ = layout.facets(len(groups), height=1.9, legend=names, titles=list(groups))
+    for group, axes in zip(groups.values(), all_axes, strict=True):
         _scale(axes, group)
         front = group[group["on_front"]].sort_values(["cost", "score"])
         axes.step(front["cost"], front["score"], where="post", color=style.MUTED, linewidth=1, zorder=1)
@@ -126,7 +128,7 @@ def pareto(table: pd.DataFrame, methods: Sequence[str], look: Mapping[str, Look]
                 linestyle="none",
                 zorder=3,
             )
-        _name(axes, str(task), group["cost_axis"].iloc[0], group["axis"].iloc[0])
+        _name(axes, group["cost_axis"].iloc[0], group["axis"].iloc[0])
         style.ticks(axes)
         line = list(zip(front["cost"], front["score"], strict=True))
         points = list(zip(front["cost"], front["score"], front["method"], strict=True))
@@ -199,7 +201,7 @@ def profile(
             axes.fill_between(part["threshold"], part["low"], part["high"], color=look[method].colour, alpha=0.12, lw=0)
     axes.set_ylim(-0.03, 1.03)
     axes.set_xlim(table["threshold"].min(), table["threshold"].max())
-    _name(axes, "", x, y)
+    _name(axes, x, y)
     if is_log:
         axes.set_xscale("log")
         axes.set_xticks(TIMES, [style.number(time) for time in TIMES])
@@ -219,9 +221,11 @@ def scaling(table: pd.DataFrame, methods: Sequence[str], look: Mapping[str, Look
     Columns: task, size_axis, axis, method, size, cost, fitted, exponent (text). The exponents stand in the data and in
     the report, not in the figure's legend, which the facets share.
     """
-    groups = list(table.groupby("task", sort=False))
-    figure, all_axes, _ = layout.facets(len(groups), height=2.0, legend=[short(method) for method in methods])
-    for (task, group), axes in zip(groups, all_axes, strict=True):
+    groups = {str(task): group for task, group in table.groupby("task", sort=False)}
+    titles = [task.rpartition(": ")[0] for task in groups]  # what was measured stands at the axis
+    names = [short(method) for method in methods]
+    figure, all_axes, _ = layout.facets(len(groups), height=2.0, legend=names, titles=titles)
+    for group, axes in zip(groups.values(), all_axes, strict=True):
         ends = []
         for method in (method for method in methods if (group["method"] == method).any()):
             part = group[group["method"] == method].sort_values("size")
@@ -234,8 +238,7 @@ def scaling(table: pd.DataFrame, methods: Sequence[str], look: Mapping[str, Look
         least, most = float(group["size"].min()), float(group["size"].max())
         axes.set_xlim(least / (most / least) ** 0.06, most * (most / least) ** 0.75)  # room for the exponents
         axes.set_ylim(group["cost"].min() / 1.6, group["cost"].max() * 1.6)
-        title, _, _ = str(task).rpartition(": ")  # what was measured stands at the axis
-        _name(axes, title, group["size_axis"].iloc[0], group["axis"].iloc[0])
+        _name(axes, group["size_axis"].iloc[0], group["axis"].iloc[0])
         style.ticks(axes, x=False)
         _sizes(axes, sorted(group["size"].unique()))
         every = group[["size", "cost"]].to_numpy().tolist()
@@ -295,11 +298,6 @@ def pairs(table: pd.DataFrame, methods: Sequence[str]) -> Figure:
     return figure
 
 
-def _name(axes: Axes, title: str, x: str, y: str = "") -> None:
-    room = axes.get_window_extent().width / axes.figure.dpi + style.MARGIN
-    shown, most = short(title), style.LONGEST
-    while style.width(shown, style.TITLE_SIZE, "bold") > room and most > 8:
-        shown, most = short(title, most), most - 1
-    axes.set_title(shown)
+def _name(axes: Axes, x: str, y: str = "") -> None:
     axes.set_xlabel(x)
     axes.set_ylabel(y)

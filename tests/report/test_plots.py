@@ -88,6 +88,18 @@ def test_labels_that_overlap_are_found():
             check_labels(figure)
 
 
+def test_a_long_title_goes_on_two_lines_before_anything_of_it_is_left_out():
+    titles = ["digits", "merge-data-free pool=handwriting", "w" * 40]
+    with style.drawing():
+        from harness.report import layout
+
+        _, axes, _ = layout.facets(3, height=1, titles=titles)
+    shown = [one.get_title() for one in axes]
+    assert shown[:2] == ["digits", "merge-data-free\npool=handwriting"]
+    assert shown[2].count("…") == 1
+    assert shown[2].startswith("www")
+
+
 def test_front_is_what_no_other_beats_in_both(made):
     table = plots(made(1, 6, 1))["pareto"].table
     points = list(zip(table["cost"], table["score"], table["on_front"], strict=True))

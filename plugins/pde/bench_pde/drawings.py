@@ -165,16 +165,16 @@ def _panels(
     values: tuple[str, ...],
 ) -> Figure:
     """Draw a panel for each task with a line for each method, logarithmic upward where values are wide apart."""
-    groups = list(table.groupby("task", sort=False))
-    found, all_axes, _ = facets(len(groups), height=1.55, legend=[short(method) for method in methods])
-    for (task, group), axes in zip(groups, all_axes, strict=True):
+    groups = {str(task): group for task, group in table.groupby("task", sort=False)}
+    names = [short(method) for method in methods]
+    found, all_axes, _ = facets(len(groups), height=1.55, legend=names, titles=list(groups))
+    for group, axes in zip(groups.values(), all_axes, strict=True):
         for method in (method for method in methods if (group["method"] == method).any()):
             draw(axes, group[group["method"] == method], look[method])
         positive = [value for name in values for value in group[name] if value > 0]
         if is_wide(positive, 8):
             axes.set_yscale("log")
             axes.set_ylim(max(min(positive) / 2, max(positive) * 1e-9), max(positive) * 2)
-        axes.set_title(short(str(task)))
         axes.set_xlabel(x)
         axes.set_ylabel(y)
         ticks(axes)
