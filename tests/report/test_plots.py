@@ -94,7 +94,7 @@ def test_a_long_title_goes_on_two_lines_before_anything_of_it_is_left_out():
         from harness.report import layout
 
         _, axes, _ = layout.facets(3, height=1, titles=titles)
-    shown = [one.get_title() for one in axes]
+    shown = [one.get_title(loc="left") for one in axes]
     assert shown[:2] == ["digits", "merge-data-free\npool=handwriting"]
     assert shown[2].count("…") == 1
     assert shown[2].startswith("www")
