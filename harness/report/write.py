@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,6 +71,7 @@ def renew_report(results: Results, catalog: Catalog, folder: Path, *, stored: Pa
 def _write(
     material: _Material, catalog: Catalog, folder: Path, formats: Collection[str], plots: bool, stored: Path | None
 ) -> list[Path]:
+    earlier = _drawn_before(folder / FILES["md"])
     table, records = folder / "leaderboard.csv", folder / "leaderboard.json"
     write_csv(material.entries, table)
     write_json(material.results, material.entries, records)
@@ -87,15 +89,16 @@ def _write(
         paths += _WRITERS[name](material, sections, drawn, folder, stored)
     paths += [*drawn.paths, *(path for section in sections for path in section.drawn.paths)]
     if plots:
-        _forget(folder / "plots", {path.stem for path in paths})
+        for name in earlier - {path.stem for path in paths}:
+            for suffix in ("csv", *KINDS.values()):
+                (folder / "plots" / f"{name}.{suffix}").unlink(missing_ok=True)
     return paths
 
 
-def _forget(folder: Path, names: Collection[str]) -> None:
-    """Remove the plots of an earlier report that are none of this one's."""
-    for path in folder.iterdir():
-        if path.suffix in (".csv", *(f".{kind}" for kind in KINDS.values())) and path.stem not in names:
-            path.unlink()
+def _drawn_before(report: Path) -> set[str]:
+    """Return the names of the plots that a report in Markdown shows; no other file beside them is this program's."""
+    text = report.read_text(encoding="utf-8") if report.exists() else ""
+    return set(re.findall(r"\(plots/([^()/]+)\.(?:png|csv)\)", text))
 
 
 @dataclass(frozen=True)

@@ -37,15 +37,16 @@ def test_report_in_all_formats_and_published_numbers_of_today(toy):
     assert sorted(path.name for path in report.iterdir()) == ["leaderboard.csv", "leaderboard.json", "report.md"]
     toy.write("s.yaml", SUITE)  # nothing of it is to be run again
     (toy.folder / "here" / "plots").mkdir(parents=True)
+    toy.write("here/report.md", "![Curves](plots/of-an-earlier-report.png)")
     toy.write("here/plots/of-an-earlier-report.png", "")
-    toy.write("here/plots/notes.txt", "the user's own")
+    toy.write("here/plots/the-users-own.png", "")
     done = toy("report", "s.yaml", "--out", "here")
     assert done.returncode == 0, done.stderr
     written = sorted(path.name for path in (toy.folder / "here").iterdir())
     assert written == ["index.html", "leaderboard.csv", "leaderboard.json", "leaderboard.tex", "plots", "report.md",
                        "report.tex"]  # fmt: skip
     plots = {path.name for path in (toy.folder / "here" / "plots").iterdir()}
-    assert {"scores.csv", "scores.png", "scores.svg", "scores.pdf", "notes.txt"} <= plots
+    assert {"scores.csv", "scores.png", "scores.svg", "scores.pdf", "the-users-own.png"} <= plots
     assert "of-an-earlier-report.png" not in plots
     markdown = (toy.folder / "here" / "report.md").read_text()
     assert "| shift offset=0.5 | 3.5 ± 0 | 2 | 0.4 \\[1\\] |" in markdown
