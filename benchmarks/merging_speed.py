@@ -5,9 +5,9 @@
 Experts are random weights in safetensors files, shaped like a transformer of 768 channels. Every measurement is a
 process of its own that reads the files and writes the merged one; a round takes one of the pass, of each method and,
 with `--mergekit`, of its program `mergekit-pytorch` on the same files, one after the other. Times are CPU seconds of
-the process less those of one that only starts, so that what else the machine does counts little; ratios are medians
-over rounds. Memory is the largest that the process has been seen to hold, mapped files left out, beyond what one that
-only starts holds, as a multiple of one model.
+the process less the median of those that only start, so that what else the machine does counts little; ratios are
+medians over rounds. Memory is the largest that the process has been seen to hold, mapped files left out, beyond what
+one that only starts holds, as a multiple of one model.
 """
 
 import argparse
@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 CHANNELS = 768
+START, PEER = "start", " by mergekit"
 METHODS = ("average", "task_arithmetic", "slerp", "model_stock", "dare", "ties", "pcb", "opcm", "tsv_m", "iso_c")
 # What mergekit calls it, with the nearest parameters. It trims every tensor on its own (ties), and rescales what DARE
 # leaves to the tensor's norm of before: these two are not quite the same.
@@ -76,7 +77,7 @@ def work(name: str, files: Sequence[Path], out: Path, threads: int) -> None:
     base, *experts = map(Checkpoint, files)
     module = {"tsv_m": "tsv", "iso_c": "iso"}.get(name, name)
     method = (
-        None if name in ("start", "pass") else getattr(importlib.import_module(f"bench_merging.methods.{module}"), name)
+        None if name in (START, "pass") else getattr(importlib.import_module(f"bench_merging.methods.{module}"), name)
     )
     if name == "pass":
         for expert in experts:
@@ -126,22 +127,16 @@ def anonymous(process: int) -> float:
     return sum(int(line.split()[1]) / 1024 for line in lines if line.startswith("RssAnon:"))
 
 
-def beyond(command: Sequence[str], start: tuple[float, float]) -> tuple[float, float]:
-    """Return CPU seconds and MiB of a command beyond those of one that only starts."""
-    seconds, held = measured(command)
-    return max(seconds - start[0], 0.0), max(held - start[1], 0.0)
-
-
 def round_of(options: argparse.Namespace, files: Sequence[Path], folder: Path) -> Iterator[tuple[str, float, float]]:
-    """Yield what was measured, its CPU seconds and MiB."""
+    """Yield what was measured, its CPU seconds and MiB; start-up is in both."""
     own = [sys.executable, __file__, "--threads", str(options.threads), "--out", str(folder / "merged")]
-    start = measured([*own, "--work", "start", "--files", *map(str, files)])
-    idle = measured([options.mergekit, "--help"]) if options.mergekit else (0.0, 0.0)
-    for name in ("pass", *options.methods):
+    if options.mergekit:
+        yield START + PEER, *measured([options.mergekit, "--help"])
+    for name in (START, "pass", *options.methods):
         chosen = files[:3] if name == "slerp" else files
-        yield name, *beyond([*own, "--work", name, "--files", *map(str, chosen)], start)
+        yield name, *measured([*own, "--work", name, "--files", *map(str, chosen)])
         if options.mergekit and name in PEERS:
-            yield f"{name} by mergekit", *beyond(mergekit(options.mergekit, name, chosen, folder / "peer"), idle)
+            yield name + PEER, *measured(mergekit(options.mergekit, name, chosen, folder / "peer"))
 
 
 def main() -> None:
@@ -171,16 +166,23 @@ def main() -> None:
 
 
 def show(found: dict[str, list[tuple[float, float]]], model: float, options: argparse.Namespace) -> None:
-    passes = [seconds for seconds, _ in found.pop("pass")]
+    taken = {name: beyond(values, found[START + PEER * name.endswith(PEER)]) for name, values in found.items()}
+    passes = [seconds for seconds, _ in taken["pass"]]
     print(f"{options.experts} experts of {model:.0f} MiB; one pass takes {statistics.median(passes):.2f} CPU seconds")
     for name in options.methods:
-        taken = [seconds for seconds, _ in found[name]]
-        line = f"{name:<16} {statistics.median(taken):7.2f} s {ratio(taken, passes):6.1f} passes"
-        line += f" {max(mib for _, mib in found[name]) / model:5.1f} models held"
-        if peer := found.get(f"{name} by mergekit"):
-            line += f" {ratio(taken, [seconds for seconds, _ in peer]):6.2f} of mergekit's time"
+        seconds = [seconds for seconds, _ in taken[name]]
+        line = f"{name:<16} {statistics.median(seconds):7.2f} s {ratio(seconds, passes):6.1f} passes"
+        line += f" {max(mib for _, mib in taken[name]) / model:5.1f} models held"
+        if peer := taken.get(name + PEER):
+            line += f" {ratio(seconds, [seconds for seconds, _ in peer]):6.2f} of mergekit's time"
             line += f", which holds {max(mib for _, mib in peer) / model:.1f}"
         print(line)
+
+
+def beyond(values: Sequence[tuple[float, float]], starts: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Return CPU seconds and MiB beyond the median of those of a process that only starts."""
+    seconds, held = (statistics.median(one) for one in zip(*starts, strict=True))
+    return [(max(taken - seconds, 0.0), max(mib - held, 0.0)) for taken, mib in values]
 
 
 def ratio(one: Sequence[float], other: Sequence[float]) -> float:

@@ -47,9 +47,10 @@ def blocks(name: str, models: Sequence[StateDict], *, stacked: bool = False) -> 
     What is merged entry by entry is merged so: memory that is new to the process costs more than the arithmetic. Where
     they are `stacked`, a block is as large with those of all models: threads that wait for each other cost more still.
     """
-    flat, size = [model[name].reshape(-1) for model in models], BLOCK // len(models) if stacked else BLOCK
-    for start in range(0, max(1, len(flat[0])), size):  # an empty tensor has one empty block
-        yield [entries[start : start + size].float() for entries in flat]
+    size = BLOCK // len(models) if stacked else BLOCK
+    every = (model[name].reshape(-1).split(size) for model in models)  # an empty tensor has one empty block
+    for parts in zip(*every, strict=True):
+        yield [part.float() for part in parts]
 
 
 def by_blocks(

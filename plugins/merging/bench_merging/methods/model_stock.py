@@ -14,10 +14,11 @@ different tasks are near orthogonal, and the result stays near the base.
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor
 
 from bench_merging.access import Access
-from bench_merging.state import StateDict, assemble, by_blocks, products, updates
+from bench_merging.state import StateDict, assemble, by_blocks, updates
 from harness import Skip
 
 FLOOR = 1e-6  # of a norm
@@ -35,8 +36,15 @@ def model_stock(*, base: StateDict, experts: Sequence[StateDict], access: Access
     models = [base, *experts]
 
     def value(name: str) -> Tensor:
-        share = ratio(products(name, models, updates))
-        return by_blocks(name, models, lambda parts: parts[0] + share * updates(parts).mean(0), stacked=True)
+        gram = torch.zeros(len(experts), len(experts), dtype=torch.float64)
+
+        def centre(parts: list[Tensor]) -> Tensor:
+            tau = updates(parts)
+            gram.add_(tau @ tau.T)  # in the same reading: the weights may lie in files that memory cannot hold
+            return tau.mean(0)
+
+        towards = by_blocks(name, models, centre)
+        return towards.mul_(ratio(gram)).add_(base[name])
 
     return assemble(base, value, experts)
 
