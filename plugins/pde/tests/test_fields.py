@@ -169,6 +169,14 @@ def test_shapes_are_weighted_covariances_over_alpha_within_bounds():
     assert torch.linalg.eigvalsh(covariance).min() > 0  # that of a single point, too
 
 
+def test_the_shape_of_a_single_point_is_isotropic_though_its_centre_is_rounded():
+    points = torch.tensor([[0.3, 0.4], [-0.5, 0.1], [0.2, -0.9], [-0.7, -0.7]])
+    centres = points.clone()
+    centres[0] = torch.nextafter(centres[0], torch.ones(2))
+    covariance = placement.covariances(points, torch.ones(4), centres)[0]
+    assert torch.allclose(covariance, covariance[0, 0] * torch.eye(2), atol=1e-6 * float(covariance[0, 0]))
+
+
 def test_a_linear_kernel_is_a_half_where_the_spread_of_its_points_is():
     points = 0.3 + 0.02 * torch.randn(300, 3)
     weight, centre = torch.rand(300), torch.full((1, 3), 0.3)

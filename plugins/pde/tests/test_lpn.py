@@ -128,6 +128,18 @@ def test_losses_have_the_minimisers_that_they_are_named_for():
         assert float(guesses[values.argmin()]) == pytest.approx(expected, abs=0.02), name
 
 
+def test_the_losses_of_one_entry_and_of_many_are_those_of_the_paper_and_of_its_code():
+    clean, prediction = torch.zeros(3, 1, 4, 4), torch.randn(3, 1, 4, 4)
+    assert torch.allclose(loss(Stage("l1", 0.0, 1.0, 1), prediction, clean), prediction.abs().mean())  # nn.L1Loss
+    assert torch.allclose(loss(Stage("l2", 0.0, 1.0, 1), prediction, clean), 16 * prediction.square().mean())
+
+
+def test_networks_of_images_begin_with_positive_weights_near_nothing():
+    for layer in lpn(shape=[1, 8, 8], hidden=8).positive:
+        assert float(layer.weight.detach().log().mean()) == pytest.approx(-10, abs=0.1)
+        assert float(layer.weight.detach().log().std()) == pytest.approx(0.1, abs=0.03)
+
+
 def test_stages_end_where_training_does_and_narrow():
     order = stages("proximal-matching", 1400, (0.5, 0.4, 0.1), (0.5,))
     assert [stage.loss for stage in order] == ["l1"] * 2 + ["proximal-matching"] * 4

@@ -19,12 +19,15 @@ class Stage:
 
 
 def loss(stage: Stage, prediction: Tensor, clean: Tensor) -> Tensor:
-    """Return the mean over a batch of |e|² ("l2"; its minimiser is the posterior mean), of Σ|e| ("l1"; the median), or
-    of 1 - exp(-|e|² / γ²) ("proximal-matching"; as γ → 0 the mode), where e = prediction - clean.
+    """Return the mean over a batch of |e|² ("l2"; its minimiser is the posterior mean), of the entries of |e| ("l1";
+    the median), or of 1 - exp(-|e|² / γ²) ("proximal-matching"; as γ → 0 the mode), where e = prediction - clean.
+
+    "l1" is the mean over entries, as in the authors' code: one Adam goes through all stages, and with their sum its
+    second moments would leave those that follow next to no steps.
     """
     e = (prediction - clean).flatten(1)
     if stage.loss == "l1":
-        return e.abs().sum(1).mean()
+        return e.abs().mean()
     squares = e.square().sum(1)
     if stage.loss == "l2":
         return squares.mean()
@@ -37,7 +40,7 @@ def stages(name: LossName, steps: int, gammas: tuple[float, ...], full: tuple[fl
     "l2" and "l1" take 3/5 of the steps at the full learning rate, the rest at a tenth. Proximal matching begins with
     5/14 of the steps of "l1" in that way; the others it divides among the γ, twice as many for those in `full`, of
     whose steps half are at the full rate. That is the order of the paper's example in one dimension, 44,000 steps long,
-    with the shares of a pilot at a third of its length.
+    with the shares of a pilot at a third of its length; the authors' code lowers the rate further for the last γ.
     """
     if name != "proximal-matching":
         return [Stage(name, 0.0, 1.0, round(0.6 * steps)), Stage(name, 0.0, 0.1, steps)]

@@ -92,6 +92,9 @@ class ImageNetwork(ProximalNetwork):
         small = self._sizes[-1] ** 2
         ends = [nn.Linear(hidden * small, 64, bias=False), nn.Linear(64, 1, bias=False)]
         self.positive = nn.ModuleList([*convolutions, *ends])
+        for layer in self.positive:  # as the authors' code begins with images: all near e^-10, where clipped ones are 0
+            nn.init.normal_(layer.weight, -10, 0.1)
+            layer.weight.data.exp_()
         seen = [nn.Conv2d(channels, hidden, 3, stride, 1) for stride in (2, 1, 2)]
         self.direct = nn.ModuleList([*seen, nn.Linear(channels * small, 64)])
         self.softplus = nn.Softplus(beta)

@@ -80,9 +80,9 @@ def covariances(points: Tensor, weight: Tensor, centres: Tensor) -> Tensor:
     mass, sums = by_cluster(points, weight, centres, products)
     covariance = (sums / mass.clamp(min=1e-30)[:, None]).reshape(-1, d, d) / ALPHA
     low, high = _bounds(points)
-    spread = covariance.diagonal(dim1=1, dim2=2).clamp(min=1e-30).sqrt()
+    spread = covariance.diagonal(dim1=1, dim2=2).clamp(min=low**2).sqrt()
     correlation = 0.999 * covariance / (spread[:, :, None] * spread[:, None, :])
-    kept = spread.clamp(low, high)
+    kept = spread.clamp(max=high)
     return torch.where(torch.eye(d, dtype=torch.bool), 1.0, correlation) * kept[:, :, None] * kept[:, None, :]
 
 

@@ -12,7 +12,8 @@ from bench_pde.problems.problem import Condition, Problem, everywhere
 def advection(*, speed: float = 200.0) -> Problem:
     """Return u_t + speed u_x = 0 on [0, 1]² with u = sin(x - speed t), given at t = 0 and where the wave enters.
 
-    From Fang et al. 2024 (GP-HM, arXiv:2311.04465), where the speed is 200.
+    From Fang et al. 2024 (GP-HM, arXiv:2311.04465), where the speed is 200. Their code gives u on all four sides, so
+    also where the wave leaves and at the end.
 
     Raises:
         ValueError: the speed is not positive, so that the wave would not enter at x = 0.

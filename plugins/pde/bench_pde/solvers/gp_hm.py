@@ -128,7 +128,6 @@ class MixtureProcess(Field):
         inverses = [torch.cholesky_inverse(factor) for factor in self.factors()]
 
         def derivative(name: str) -> Tensor:
-            # K⁻¹ goes with the kernels, axis by axis: K⁻¹u as a whole is huge, and rounding with it
             rows = [self.kernels(i, points[:, i], name.count(axis)) @ inverses[i] for i, axis in enumerate(self.axes)]
             result = torch.einsum("ni,i...->n...", rows[0], self.U)
             for row in rows[1:]:

@@ -10,9 +10,10 @@ u_t, and the mean of both states for u and for derivatives by space. Points are 
 two times u is linear in t, so that R is the residual of this field in space and time, half-way.
 
 In the paper: float32, dt 0.05, 20 wide with 3 layers of sines (901 numbers) for advection, 5000 points, 50 on the
-boundary, at most 20,000 gradients of Adam at 1e-4 for the initial fit and for every step, "plateau". What is carried
-from step to step is the size of the state, and the last network's are counted as parameters: the earlier ones are kept
-only so that the solution can be evaluated at their times.
+boundary, at most 20,000 gradients of Adam at 1e-4 for the initial fit and for every step, "plateau". The authors draw
+points of the boundary within 1e-4 of it; here they lie on it. What is carried from step to step is the size of the
+state, and the last network's are counted as parameters: the earlier ones are kept only so that the solution can be
+evaluated at their times.
 
     u_n       network from (n, coordinates of space) to (n, 1)
     wanted    derivatives that the equation asks for: of first order in time
