@@ -20,13 +20,13 @@ def skill(prediction: Tensor, target: Tensor) -> float:
     squares and not limited. What was not solved is all the same here, however large its error.
     """
     error, size = (tensor.double().flatten(1).norm(dim=1) for tensor in (prediction - target, target))
-    return float((1 - error / size.clamp(min=torch.finfo(size.dtype).tiny)).clamp(min=0).mean())
+    return float((1 - _share(error, size)).clamp(min=0).mean())
 
 
 def relative_l2_loss(prediction: Tensor, target: Tensor) -> Tensor:
     """The same, to be trained with."""
     error, size = (tensor.flatten(1).norm(dim=1) for tensor in (prediction - target, target))
-    return (error / size.clamp(min=torch.finfo(size.dtype).tiny)).mean()
+    return _share(error, size).mean()
 
 
 def rmse(prediction: Tensor, target: Tensor) -> float:
@@ -36,8 +36,7 @@ def rmse(prediction: Tensor, target: Tensor) -> float:
 
 def nrmse(prediction: Tensor, target: Tensor) -> float:
     """mean over samples, frames and channels of √(mean_x e²) / √(mean_x target²)."""
-    size = _rms(target)
-    return float((_rms(prediction - target) / size.clamp(min=torch.finfo(size.dtype).tiny)).mean())
+    return float(_share(_rms(prediction - target), _rms(target)).mean())
 
 
 def max_error(prediction: Tensor, target: Tensor) -> float:
@@ -100,20 +99,20 @@ def final_error(prediction: Tensor, target: Tensor) -> float:
 
 
 def peak_error(prediction: Tensor, target: Tensor) -> float:
-    """|max prediction / max target - 1| at the last index of the last axis of the grid, which is time; mean over n.
+    """|max prediction - max target| / |max target| at the last index of the last axis of the grid, which is time.
 
-    What a diffusive scheme takes off a bump. Between grid points the maximum of either may be larger.
+    It is the mean over n. What a diffusive scheme takes off a bump. Between grid points the maximum of either may be larger.
     """
     highest, true = (tensor[..., -1, :].double().flatten(1).amax(1) for tensor in (prediction, target))
-    return float((highest / true - 1).abs().mean())
+    return float(_share((highest - true).abs(), true.abs()).mean())
 
 
 def energy_error(prediction: Tensor, target: Tensor) -> float:
-    """|energy of the prediction / that of the target - 1| at the last frame, the energy of a velocity (…, channels)
-    being the sum of its squares; mean over n.
+    """|energy of the prediction - that of the target| over the latter, at the last frame, the energy of a velocity
+    (…, channels) being the sum of its squares; mean over n.
     """
     energy, true = (tensor[:, -1].double().flatten(1).square().sum(1) for tensor in (prediction, target))
-    return float((energy / true - 1).abs().mean())
+    return float(_share((energy - true).abs(), true).mean())
 
 
 def correlation_time(prediction: Tensor, target: Tensor) -> float:
@@ -122,8 +121,7 @@ def correlation_time(prediction: Tensor, target: Tensor) -> float:
     A prediction that never falls below counts with the number of frames.
     """
     p, t = (_by_point(tensor) - _by_point(tensor).mean(2, keepdim=True) for tensor in (prediction, target))
-    size = (p.norm(dim=2) * t.norm(dim=2)).clamp(min=torch.finfo(p.dtype).tiny)
-    is_lost = ((p * t).sum(2) / size < 0.8).double()
+    is_lost = (_share((p * t).sum(2), p.norm(dim=2) * t.norm(dim=2)) < 0.8).double()
     frames = is_lost.shape[1]
     first = torch.where(is_lost.any(1), is_lost.argmax(1).double(), float(frames))
     return float(first.mean())
@@ -137,6 +135,11 @@ def persistence_relative_l2(persistence: Tensor, target: Tensor) -> float:
 def linear_relative_l2(linear: Tensor, target: Tensor) -> float:
     """Relative L2 error of a ridge regression from the whole input to the whole output."""
     return relative_l2(linear, target)
+
+
+def _share(part: Tensor, whole: Tensor) -> Tensor:
+    """Return part / whole; where both are 0 it is 0, as the error of a right answer is."""
+    return part / whole.clamp(min=torch.finfo(whole.dtype).tiny)
 
 
 def _by_point(field: Tensor) -> Tensor:

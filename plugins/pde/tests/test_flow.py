@@ -154,6 +154,7 @@ def test_energy_is_that_of_the_last_frame():
     prediction = 2 * target
     prediction[:, 1] = 1.1
     assert energy_error(prediction, target) == pytest.approx(0.21)
+    assert energy_error(0 * target, 0 * target) == 0
 
 
 @pytest.mark.parametrize(

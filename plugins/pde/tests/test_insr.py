@@ -207,6 +207,7 @@ def test_errors_at_the_end():
     assert final_error(prediction, target) == peak_error(prediction, target) == 0
     prediction[0, 0, 1, 2] = 1.5
     assert final_error(prediction, target) == peak_error(prediction, target) == 0.25
+    assert final_error(0 * target, 0 * target) == peak_error(0 * target, 0 * target) == 0
 
 
 SUITE = """
