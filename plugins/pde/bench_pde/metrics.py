@@ -101,7 +101,7 @@ def final_error(prediction: Tensor, target: Tensor) -> float:
 def peak_error(prediction: Tensor, target: Tensor) -> float:
     """|max prediction - max target| / |max target| at the last index of the last axis of the grid, which is time.
 
-    It is the mean over n. What a diffusive scheme takes off a bump. Between grid points the maximum of either may be larger.
+    The mean over n. What a diffusive scheme takes off a bump; between grid points the maximum of either may be larger.
     """
     highest, true = (tensor[..., -1, :].double().flatten(1).amax(1) for tensor in (prediction, target))
     return float(_share((highest - true).abs(), true.abs()).mean())

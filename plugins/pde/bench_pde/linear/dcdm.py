@@ -17,7 +17,8 @@ Kaneda, Akar, Chen, Kala, Hyde & Teran, "A Deep Conjugate Direction Method for I
 Glorot uniform weights and biases of 0. The network sees the residual on the grid, 0 beyond it, and nothing of A. It
 runs in float32, all else in float64. Its directions are set to 0 where cells are not open. The paper trains on 20,000
 right-hand sides from 10,000 Ritz vectors of 64³ cells by Adam at a constant 1e-4 with batches of 10, up to 1,000 times
-through them; here b is drawn anew at each step and the rate falls to 0 by a cosine, for budgets are small.
+through them; here b is drawn anew at each step and the rate falls to 0 by a cosine, for budgets are small. Adam's ε
+is torch's 1e-8, not Keras's 1e-7.
 """
 
 from collections import deque

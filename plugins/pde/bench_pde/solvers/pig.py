@@ -10,11 +10,15 @@ The derivatives are in closed form: with g = w exp(…) and δ_d = (x_d - μ_d) 
     ∂_d u = W_2 [(1 - h²) W_1 ∂_d φ],
     ∂_d ∂_e u = W_2 [(1 - h²) W_1 ∂_d ∂_e φ - 2 h (1 - h²) (W_1 ∂_d φ) (W_1 ∂_e φ)],    h = tanh(W_1 φ + b_1)
 
-At the start μ ~ U(-1, 1), w ~ N(0, 0.01²), W Glorot normal, b = 0. x is the point mapped from the box to [-1, 1]^d, as
-the authors' scripts do up to a shift. Published: 4 features, hidden width 16, σ 0.1 (Klein-Gordon 0.5); 800 Gaussians
-per feature for the Helmholtz equation, trained by L-BFGS at 10,000 points drawn anew every 20 iterations, and 4000 for
-flow mixing and nonlinear diffusion, by Adam. With few points L-BFGS on points drawn anew diverges; hence Adam first,
-then L-BFGS on points held fixed (`polish`).
+At the start μ ~ U(-1, 1), w ~ N(0, 0.01²), W Glorot normal, b = 0; the authors' JAX scripts cut the normal off at two
+standard deviations, and their Helmholtz script has torch's own start. x is the point mapped from the box to [-1, 1]^d,
+as in the scripts up to a shift, and for nonlinear diffusion a factor of 2. Published: 4 features, hidden width 16, σ
+0.1 (in units of here, 0.5 for Klein-Gordon and 0.2 for nonlinear diffusion); 800 Gaussians per feature for the
+Helmholtz equation, trained by L-BFGS at 10,000 points drawn anew every 20 iterations, and 4000 for flow mixing and
+nonlinear diffusion, by Adam, whose rate falls by a tenth every 2,000 steps, at points drawn anew every 100. With few
+points L-BFGS on points drawn anew diverges; hence Adam at a constant rate first, on points drawn anew at every step,
+then L-BFGS on points held fixed (`polish`). The scripts add up the mean squares of all conditions, where
+`least_squares` takes the mean over them together.
 
     μ, σ     (features, gaussians, dimensions)
     w        (features, gaussians)
