@@ -47,6 +47,7 @@ def test_top_keeps_the_largest_and_ties():
     factor = torch.tensor([[1.0, -3.0], [2.0, -2.0]])
     assert torch.equal(top(factor, 0.0), torch.zeros(2, 2))
     assert torch.equal(top(factor, 1.0), factor)
+    assert torch.equal(top(factor, 0.01), torch.tensor([[0.0, -3.0], [0.0, 0.0]]))  # one at least
     assert torch.equal(top(factor, 0.25), torch.tensor([[0.0, -3.0], [0.0, 0.0]]))
     assert torch.equal(top(factor, 0.5), torch.tensor([[0.0, -3.0], [2.0, -2.0]]))
 

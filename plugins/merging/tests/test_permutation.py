@@ -86,11 +86,17 @@ def test_the_budget_limits_merges_within_a_model():
         assert u[:6].sum(0).max() == most
 
 
+def test_budgets_are_rounded_as_released():
+    similarity = torch.full((18, 18), 0.1)
+    similarity[:9, :9] = 0.9
+    assert pairing(similarity, 2, 1.0, 0.45)[:9].sum(0).max() == 2  # floor(9 / 2) * 0.45 is 1.8: one merge
+
+
 def test_a_feature_stays_its_model_s_whatever_it_takes_in():
     similarity = torch.full((6, 6), 0.1)
     for i, j, value in ((0, 3, 0.9), (0, 1, 0.8), (1, 3, 0.8), (0, 2, 0.7), (1, 2, 0.7), (2, 3, 0.7), (4, 5, 0.6)):
         similarity[i, j] = similarity[j, i] = value
-    u = pairing(similarity, 2, 1.0, 0.67)  # one merge within each model, and 1 into {0, 3} is the first's
+    u = pairing(similarity, 2, 1.0, 1.0)  # one merge within each model, and 1 into {0, 3} is the first's
     assert sorted(tuple(column.nonzero().flatten().tolist()) for column in u.T) == [(0, 1, 3), (2,), (4, 5)]
 
 

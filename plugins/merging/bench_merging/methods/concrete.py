@@ -10,8 +10,9 @@ arXiv:2312.06173.
 `then="nothing"` keeps lambda at `scale` (Concrete task arithmetic). `then="adamerging"` is the bi-level form: in every
 step lambda starts anew, takes one step of Adam with learning rate 1 under the mask, and the mask's step is taken with
 that lambda (the released script draws a second mask for it); afterwards the mask is frozen and AdaMerging learns
-lambda for each tensor. The mask at the end is a sample, as in the released code (FusionBench, `continuous`), which
-takes 2,000 steps at rate 1e-3.
+lambda for each tensor. FusionBench resets lambda after the merge, so that the inner step is taken at the last step's.
+The mask at the end is a sample, as in the released code (FusionBench, `continuous`), which takes 2,000 steps at rate
+1e-3.
 """
 
 from collections.abc import Sequence

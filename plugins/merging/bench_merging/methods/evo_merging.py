@@ -2,10 +2,11 @@
 released (Chansl-Lucky/Black-Box-Merging).
 
     A, B      sum_i b_i Top(A_i, a_i) and sum_i b_i B_i: the factors are mixed, and with them the cross terms b_i b_j
-    Top       the round(a n) entries of a factor A that are largest by magnitude (and what equals the least of these)
+    Top       the round(a n) entries of a factor A that are largest by magnitude (and what equals the least of these),
+              one at least unless a is 0
     stage 1   b_i = 1/N; a in [0, 1]^N from 1; score less 0.05 mean|a|
     stage 2   a as found; b in [-1.5, 1.5]^N from 1/N; score less 0.05 mean|b|: a negative weight takes an adapter away
-    search    CMA-ES, population 20, sigma 0.05; the best of both stages by score less penalty, as released
+    search    CMA-ES, population 20, sigma 0.05; stage 2 counts where its score less penalty is above stage 1's
 
 The score is the mean validation accuracy; the release has the loss on a few samples of one target task, and 400 and 800
 trials. Several tasks cost an evaluation each, so that the defaults are half of that.
@@ -58,7 +59,7 @@ def evo_merging(
     weights, second = cma_es(
         lambda b: score(shares, b, b), even, evaluations=weight_trials, low=-1.5, high=1.5, **search
     )
-    return mixed(base, experts, shares, weights if second >= first else even)
+    return mixed(base, experts, shares, weights if second > first else even)
 
 
 def mixed(base: StateDict, experts: Sequence[StateDict], shares: Tensor, weights: Tensor) -> dict[str, Tensor]:
@@ -75,8 +76,8 @@ def mixed(base: StateDict, experts: Sequence[StateDict], shares: Tensor, weights
 
 def top(factor: Tensor, share: float) -> Tensor:
     """Return a factor with all but its largest entries set to 0; ties at the least magnitude are kept."""
-    kept = round(factor.numel() * share)
-    if kept == 0:
+    if share == 0:
         return torch.zeros_like(factor)
+    kept = max(1, round(factor.numel() * share))
     least = factor.abs().flatten().kthvalue(factor.numel() - kept + 1).values
     return torch.where(factor.abs() >= least, factor, 0)

@@ -7,7 +7,7 @@
             none merges, and for a group at most `most` times its first width
     merge   what produces i and j is summed, biases and affine parameters of norms too; what consumes them becomes its
             mean, weighted by the counts c_i and c_j of units that have gone into them; so do the statistics of batch
-            normalisation, with which the network's function is not kept
+            normalisation, which the released code adds up; either way the network's function is not kept
 
 A unit of count c gives c times what each of its members gave, which for ReLU is what they gave together if they were
 equal: positive factors go through it. Two units that are exactly equal are merged, where the released code stops with a

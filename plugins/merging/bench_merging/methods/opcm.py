@@ -11,6 +11,7 @@ arXiv:2501.09522.
     theta   theta_0 + D n_t / ||D|| for D = lambda_(t-1) P + T~;  lambda_t = ||D|| / n_t
 
 The displacement from the base thus always has the mean norm of the experts'. Experts are seen once, in the order given.
+FusionBench leaves out what lies directly in a module that has others inside, such as the class embedding of a CLIP.
 """
 
 from collections.abc import Iterable, Sequence

@@ -2,8 +2,8 @@
 arXiv:2407.02447.
 
     P        permutation of expert B's units, by weight matching (`matching="weights"`), by the distance of activations
-             (`"activations"`, the default, as released; there summed over batches, here over all inputs at once) or by
-             their correlation (`"correlations"`)
+             (`"activations"`, the default, here of what the consuming layer sees on all inputs; as released over all
+             tensors of a group, on the last batch alone) or by their correlation (`"correlations"`)
     z, y     input and output of a layer of an original expert, on the inputs of both tasks, in the layout of
              `partial`: [(z_A + P z_B)/2 of merged units | z_A of its own | z_B of its own], y likewise
     W, b     least squares of ||z W^T + b - y||^2, for every layer on its own; nothing leads from units of one

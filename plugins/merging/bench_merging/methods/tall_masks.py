@@ -7,8 +7,8 @@ arXiv:2405.07813.
 
 TALL masks store base, multi-task vector and one bit per entry and task, and give task k the model theta_0 + m_k tau_mt.
 Consensus makes one model, theta_0 + scale * tau_mt [sum_k m_k >= agreement]: it keeps the entries that serve several
-tasks. `scale` is from 0 to 1 by 0.05, chosen by the mean over tasks of the validation accuracy relative to the
-expert's.
+tasks. `scale` is from 0 to 1 by 0.05 (in the authors' code from 0.1 by 0.1), chosen by the mean over tasks of the
+validation accuracy relative to the expert's.
 """
 
 from collections.abc import Sequence

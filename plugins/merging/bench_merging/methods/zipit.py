@@ -6,7 +6,7 @@ side, N n features, and are merged in pairs until n are left:
     c        correlation of two features over the inputs; a pair is the two with the largest c
     merge    i takes j in: its similarity to every other becomes the smaller of the two, times `alpha`
              (alpha <= 0: a merged feature is not merged again)
-    budget   at most beta * (features to remove) / N merges of two features of one and the same model, for each model; i
+    budget   at most beta * floor(features to remove / N) merges of two features of one and the same model, for each; i
              stays its model's whatever it takes in. Where N > 2 leaves no pair that penalties and budgets allow, the
              largest c goes
     U        (N n, n), 1 where a feature has gone into a merged one;  M = U^T with rows divided by their sums
@@ -14,7 +14,8 @@ side, N n features, and are merged in pairs until n are left:
              without a group, as that of the output, is averaged
 
 The released code (gstoica27/ZipIt) allows one such merge where the budget is 0 from the start; else this is its
-pairing. Activations are those that the consuming layer sees, after nonlinearity and pooling.
+pairing. Activations are those that the consuming layer sees, after nonlinearity and pooling; along a residual stream,
+the first of them, where the released graphs take the last.
 """
 
 from collections.abc import Sequence
@@ -93,7 +94,7 @@ def pairing(similarity: Tensor, models: int, alpha: float, beta: float) -> Tenso
     group = torch.arange(total)
     free = similarity.clone().fill_diagonal_(-torch.inf)  # without penalties and budgets
     left = free.clone()
-    budget = [int(beta * (total - each) / models)] * models
+    budget = [int((total - each) // models * beta + 1e-4)] * models  # rounded as released
     for model in range(models):
         _spend(left, owner, model, budget, 0)
     for _ in range(total - each):
