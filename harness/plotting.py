@@ -7,7 +7,7 @@ page's width, `looks` gives each method the same colour, marker and dashes every
 from harness.report.figures import order
 from harness.report.layout import WIDTH, facets, figure, legend_below
 from harness.report.plot import Plot
-from harness.report.style import INK, MUTED, PAPER, SIZE, Look, is_wide, looks, short, ticks, width
+from harness.report.style import INK, MUTED, PAPER, SIZE, Look, is_wide, looks, names, short, ticks, width
 
 __all__ = [
     "INK",
@@ -22,6 +22,7 @@ __all__ = [
     "is_wide",
     "legend_below",
     "looks",
+    "names",
     "order",
     "short",
     "ticks",

@@ -148,7 +148,7 @@ def label_points(
     for (x, y, text), (at_x, at_y) in zip(points, pixels, strict=False):
         for dx, dy, across, up in _PLACES:
             label = axes.annotate(
-                style.short(text),
+                text,
                 (x, y),
                 xytext=(dx, dy),
                 textcoords="offset points",

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from harness.report import layout, style
-from harness.report.style import Look, short
+from harness.report.style import Look, names
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,7 +29,8 @@ def scores(table: pd.DataFrame, methods: Sequence[str], look: Mapping[str, Look]
 
     Columns: task, axis, method, mean, low, high, like_best, published, seeds (a list of values).
     """
-    left = style.widest([short(method) for method in methods], style.SIZE - 0.5) + 0.15
+    shown = names(methods)
+    left = style.widest(shown, style.SIZE - 0.5) + 0.15
     groups = {str(task): group for task, group in table.groupby("task", sort=False)}
     figure, all_axes, _ = layout.facets(
         len(groups), height=0.19 * len(methods) + 0.15, left=left, columns=3, gap=0.2, share_y=True,
@@ -50,7 +51,7 @@ def scores(table: pd.DataFrame, methods: Sequence[str], look: Mapping[str, Look]
         axes.scatter(group["published"], y, s=34, marker="|", color=style.PUBLISHED, linewidth=1.8, zorder=5)
         _name(axes, group["axis"].iloc[0])
         style.ticks(axes, y=False)
-        axes.set_yticks(list(place.values()), [short(method) for method in methods])
+        axes.set_yticks(list(place.values()), shown)
         axes.tick_params(axis="y", length=0, labelleft=i % 3 == 0)
         axes.set_ylim(-len(methods) + 0.4, 0.6)
     return figure
@@ -70,8 +71,8 @@ def curves(table: pd.DataFrame, methods: Sequence[str], look: Mapping[str, Look]
     import seaborn
 
     groups = {str(task): group for task, group in table.groupby("task", sort=False)}
-    names = [short(method) for method in methods]
-    figure, all_axes, _ = layout.facets(len(groups), height=1.75, legend=names, titles=list(groups))
+    shown = names(methods)
+    figure, all_axes, _ = layout.facets(len(groups), height=1.75, legend=shown, titles=list(groups))
     shade = 0.15 if len(methods) <= FEW_BANDS else 0.06
     for group, axes in zip(groups.values(), all_axes, strict=True):
         seaborn.lineplot(
@@ -110,8 +111,8 @@ def pareto(table: pd.DataFrame, methods: Sequence[str], look: Mapping[str, Look]
     Columns: task, axis, cost_axis, better, method, cost, score, on_front.
     """
     groups = {str(task): group for task, group in table.groupby("task", sort=False)}
-    names = [short(method) for method in methods]
-    figure, all_axes, _ = layout.facets(len(groups), height=1.9, legend=names, titles=list(groups))
+    shown = names(methods)
+    figure, all_axes, _ = layout.facets(len(groups), height=1.9, legend=shown, titles=list(groups))
     for group, axes in zip(groups.values(), all_axes, strict=True):
         _scale(axes, group)
         front = group[group["on_front"]].sort_values(["cost", "score"])
@@ -131,7 +132,8 @@ def pareto(table: pd.DataFrame, methods: Sequence[str], look: Mapping[str, Look]
         _name(axes, group["cost_axis"].iloc[0], group["axis"].iloc[0])
         style.ticks(axes)
         line = list(zip(front["cost"], front["score"], strict=True))
-        points = list(zip(front["cost"], front["score"], front["method"], strict=True))
+        labels = front["method"].map(dict(zip(methods, shown, strict=True)))
+        points = list(zip(front["cost"], front["score"], labels, strict=True))
         others = group.loc[~group["on_front"], ["cost", "score"]].to_numpy().tolist()
         corners = [corner for (x, y), (ahead, _) in itertools.pairwise(line) for corner in ((x, y), (ahead, y))]
         layout.label_points(axes, points, others, [*corners, *line[-1:]])
@@ -161,8 +163,8 @@ def ranks(table: pd.DataFrame, cliques: Sequence[Sequence[str]]) -> Figure:
     Columns: method, rank, low, high, in the order of the ranks. A bar has a dot for each method of its clique.
     """
     methods = list(table["method"])
-    names = [short(method) for method in methods]
-    left = style.widest(names) + 0.2
+    shown = names(methods)
+    left = style.widest(shown) + 0.2
     height, beside = 0.2 * len(methods) + 0.2, 0.16 * len(cliques) + (0.15 if cliques else 0.0)
     wide = left + 3.4 + beside + 0.15
     figure = layout.figure(wide, height + 0.55)
@@ -170,7 +172,7 @@ def ranks(table: pd.DataFrame, cliques: Sequence[Sequence[str]]) -> Figure:
     y = -np.arange(len(methods))
     axes.hlines(y, table["low"], table["high"], color=style.BEST, linewidth=1.4, zorder=3)
     axes.scatter(table["rank"], y, s=26, color=style.BEST, zorder=4)
-    axes.set_yticks(y, names)
+    axes.set_yticks(y, shown)
     axes.tick_params(axis="y", length=0)
     axes.set_ylim(-len(methods) + 0.4, 0.6)
     style.ticks(axes, y=False, most=6)
@@ -191,8 +193,8 @@ def profile(
 
     Columns: method, threshold, share, low, high. `x` and `y` are the labels of the axes.
     """
-    names = [short(method) for method in methods]
-    figure, (axes,), _ = layout.facets(1, height=2.4, legend=names, width=layout.WIDTH)
+    shown = names(methods)
+    figure, (axes,), _ = layout.facets(1, height=2.4, legend=shown, width=layout.WIDTH)
     for method in methods:
         part = table[table["method"] == method]
         steps = "steps-post" if is_log else "default"
@@ -223,8 +225,8 @@ def scaling(table: pd.DataFrame, methods: Sequence[str], look: Mapping[str, Look
     """
     groups = {str(task): group for task, group in table.groupby("task", sort=False)}
     titles = [task.rpartition(": ")[0] for task in groups]  # what was measured stands at the axis
-    names = [short(method) for method in methods]
-    figure, all_axes, _ = layout.facets(len(groups), height=2.0, legend=names, titles=titles)
+    shown = names(methods)
+    figure, all_axes, _ = layout.facets(len(groups), height=2.0, legend=shown, titles=titles)
     for group, axes in zip(groups.values(), all_axes, strict=True):
         ends = []
         for method in (method for method in methods if (group["method"] == method).any()):
@@ -262,8 +264,8 @@ def pairs(table: pd.DataFrame, methods: Sequence[str]) -> Figure:
     """
     import seaborn
 
-    names = [short(method) for method in methods]
-    side, left = max(0.3 * len(methods), 1.2), style.widest(names) + 0.2
+    labels = names(methods)
+    side, left = max(0.3 * len(methods), 1.2), style.widest(labels) + 0.2
     wide, high = left + side + 0.9, side + left + 0.2
     figure = layout.figure(wide, high)
     axes = figure.add_axes((left / wide, left / high, side / wide, side / high))
@@ -282,8 +284,8 @@ def pairs(table: pd.DataFrame, methods: Sequence[str]) -> Figure:
         linewidths=0.5,
         ax=axes,
         cbar_ax=bar,
-        xticklabels=names,
-        yticklabels=names,
+        xticklabels=labels,
+        yticklabels=labels,
     )
     shown = [(i, j) for i in range(len(index)) for j in range(len(index)) if matrix.notna().iat[i, j]]
     for (i, j), text in zip(shown, axes.texts, strict=True):

@@ -6,8 +6,11 @@ seven, marker and dashes tell methods apart as well. Text is never read as mathe
 
 from __future__ import annotations
 
+import itertools
 import math
+import re
 import warnings
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +21,7 @@ from harness.text import one_line
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.ticker import MaxNLocator
 
 INK, MUTED, GRID, PAPER = "#1f2328", "#6b7280", "#dfe3e8", "#ffffff"
 BEST, PUBLISHED = "#0173b2", "#d55e00"
@@ -27,7 +31,7 @@ DASHES = ("solid", (0, (4, 1.5)), (0, (1, 1.2)), (0, (5, 1.2, 1, 1.2)))
 SIZE = 8.0  # of text, in points
 TITLE_SIZE = SIZE + 0.5
 MARGIN = 0.12  # inches right of a panel, beyond which there is another, or the edge of the figure
-LONGEST = 34  # characters of a name; of a longer one the middle is left out
+LONGEST = 34  # characters of a name; a longer one is made short
 
 _RC = {
     "font.size": SIZE,
@@ -95,10 +99,27 @@ def drawing() -> Iterator[None]:
 
 
 def short(name: str, most: int = LONGEST) -> str:
-    """Return a name on one line, without the middle where it is longer than `most` characters."""
+    """Return a name on one line. Where it is longer than `most` characters, its parameters' names lose their ends, for
+    values tell more; where that does not do, it loses its middle.
+    """
     name = one_line(name)
+    if len(name) > most:
+        name = re.sub(r"([^\s=]{4})[^\s=]{3,}=", r"\1…=", name)
     half = (most - 1) // 2
     return name if len(name) <= most else f"{name[:half]}…{name[-half:]}"
+
+
+def names(every: Sequence[str]) -> list[str]:
+    """Return names made short, but for those that would then look alike: of them as much stays as tells them apart."""
+    most = dict.fromkeys(every, LONGEST)
+    while True:
+        shown = {name: short(name, most[name]) for name in most}
+        alike = Counter(shown.values())
+        longer = [name for name in most if alike[shown[name]] > 1 and len(one_line(name)) > most[name]]
+        if not longer:
+            return [shown[name] for name in every]
+        for name in longer:
+            most[name] += 2
 
 
 @cache
@@ -142,8 +163,19 @@ def ticks(axes: Axes, x: bool = True, y: bool = True, most: int = 5) -> None:
             axis.set_major_locator(LogLocator(subs=_steps(high - low), numticks=12 if high - low < 3 else most + 1))
             axis.set_minor_locator(NullLocator())
         else:
-            axis.set_major_locator(MaxNLocator(most, steps=[1, 2, 2.5, 5, 10]))
+            locators = (MaxNLocator(count, steps=[1, 2, 2.5, 5, 10]) for count in range(most, 0, -1))
+            axis.set_major_locator(next(one for one in locators if axis is axes.yaxis or _fits(axes, one)))
         axis.set_major_formatter(FuncFormatter(number))
+
+
+def _fits(axes: Axes, locator: MaxNLocator) -> bool:
+    """Tell whether the labels of ticks fit below the axes side by side; one always does."""
+    low, high = axes.get_xlim()
+    shown = [tick for tick in locator.tick_values(low, high) if min(low, high) <= tick <= max(low, high)]
+    inches = axes.bbox.width / axes.figure.dpi / abs(high - low)
+    widths = [width(number(tick), SIZE - 0.5) for tick in shown]
+    ends = itertools.pairwise(zip(shown, widths, strict=True))
+    return all((b - a) * inches > (one + other) / 2 + 0.08 for (a, one), (b, other) in ends)
 
 
 def _steps(decades: float) -> tuple[float, ...]:
@@ -170,7 +202,7 @@ def method_lines(methods: Sequence[str], look: Mapping[str, Look], markers: bool
             marker=look[method].marker if markers else "",
             linestyle=look[method].dashes if lines else "none",
             markersize=4.5,
-            label=short(method),
+            label=label,
         )
-        for method in methods
+        for method, label in zip(methods, names(methods), strict=True)
     ]

@@ -269,6 +269,29 @@ def test_looks_differ_and_do_not_rest_on_colour_alone():
     assert len({(one.colour, str(one.dashes)) for one in list(found.values())[:28]}) == 28
 
 
+def test_names_are_short_but_never_alike():
+    long = [f"neurbf multi_frequency={way} placed={place}" for way in ("true", "false") for place in ("adaptive", "x")]
+    shown = style.names([*long, "fno", "w" * 50])
+    assert len(set(shown)) == 6
+    assert shown[4] == "fno"
+    assert shown[5] == style.short("w" * 50)
+    assert shown[0] == "neurbf mult…=true placed=adaptive"
+    ends = [f"{'a' * 30}{middle}{'b' * 30}" for middle in "xyz"]
+    assert len(set(style.names(ends))) == 3
+
+
+def test_ticks_of_a_narrow_axis_are_as_many_as_have_room():
+    from harness.report import layout
+
+    with style.drawing():
+        figure = layout.figure(3, 2)
+        axes = figure.add_axes((0.2, 0.2, 0.5, 0.7))
+        axes.set_xlim(0.0031, 0.0041)
+        style.ticks(axes)
+        check_labels(figure)
+        assert len([tick for tick in axes.get_xticks() if 0.0031 <= tick <= 0.0041]) >= 2
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [(0, "0"), (0.25, "0.25"), (1500, "1.5k"), (2e7, "20M"), (-3, "−3"), (1e-5, "1e−5"), (3e9, "3G")],

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from harness.plotting import INK, SIZE, WIDTH, Look, facets, figure, is_wide, legend_below, short, ticks
+from harness.plotting import INK, SIZE, WIDTH, Look, facets, figure, is_wide, legend_below, names, short, ticks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -166,8 +166,8 @@ def _panels(
 ) -> Figure:
     """Draw a panel for each task with a line for each method, logarithmic upward where values are wide apart."""
     groups = {str(task): group for task, group in table.groupby("task", sort=False)}
-    names = [short(method) for method in methods]
-    found, all_axes, _ = facets(len(groups), height=1.55, legend=names, titles=list(groups))
+    shown = names(methods)
+    found, all_axes, _ = facets(len(groups), height=1.55, legend=shown, titles=list(groups))
     for group, axes in zip(groups.values(), all_axes, strict=True):
         for method in (method for method in methods if (group["method"] == method).any()):
             draw(axes, group[group["method"] == method], look[method])
