@@ -20,7 +20,7 @@ from torch import Tensor
 from bench_merging import limits
 from bench_merging.access import Access
 from bench_merging.methods.search import cma_es
-from bench_merging.state import StateDict, assemble
+from bench_merging.state import StateDict, assemble, widened
 from harness import Skip
 
 PENALTY = 0.05
@@ -45,11 +45,11 @@ def evo_merging(
     if not all(name.endswith(("lora_A", "lora_B")) for name in base):
         raise Skip("evo-merging merges low-rank adapters, and these are other weights")
     limits.affordable((sparsity_trials + weight_trials) * len(access.network.heads), access.budget)
-    count = len(experts)
+    count, origin = len(experts), widened(base)
     even = torch.full((count,), 1 / count).double()
 
     def score(shares: Tensor, weights: Tensor, penalised: Tensor) -> float:
-        model = mixed(base, experts, shares, weights)
+        model = mixed(origin, experts, shares, weights)
         return access.mean_accuracy(model) - PENALTY * float(penalised.abs().mean())
 
     search = {"sigma": 0.05, "population": POPULATION}
