@@ -15,7 +15,7 @@ from harness import BenchError
 
 StateDict = Mapping[str, Tensor]
 
-BLOCK = 32_000  # entries: a block of every expert fits into a core's cache, and torch divides none between threads
+BLOCK = 131_072  # entries: a sum of blocks stays in the cache of a core, and few enough are taken one by one
 
 
 class WeightsError(BenchError):
