@@ -13,6 +13,7 @@ from harness import hookspecs
 ROOT = Path(__file__).parent.parent
 MODULES = (
     "conditions",
+    "conformance",
     "train",
     "data",
     "download",

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from matplotlib.text import Text
 
-from harness.report import drawing, figures, style
+from harness.report import drawing, figure_tables, figures, style
 from harness.results import Results
 from harness.stats.scaling import exponent
 
@@ -200,7 +200,7 @@ UNLIKE = {f"t{i}": f"{i}-of-three-tasks option={'very-' * 6}long" for i in range
 
 @pytest.mark.parametrize("labels", [POOLS, UNLIKE], ids=["alike", "unlike"])
 def test_names_of_panels_keep_to_their_panels(made, monkeypatch, labels):
-    monkeypatch.setattr(figures, "_label", lambda board: labels[board.task])
+    monkeypatch.setattr(figure_tables, "_label", lambda board: labels[board.task])
     found = plots(made(3, 4, 2))
     for plot in (found["scores"], found["pareto"]):
         with style.drawing():
@@ -209,7 +209,7 @@ def test_names_of_panels_keep_to_their_panels(made, monkeypatch, labels):
 
 
 def test_panels_are_named_by_what_tells_them_apart(made, monkeypatch):
-    monkeypatch.setattr(figures, "_label", lambda board: POOLS[board.task])
+    monkeypatch.setattr(figure_tables, "_label", lambda board: POOLS[board.task])
     plot = plots(made(3, 4, 2))["scores"]
     assert plot.caption.endswith(" All panels are of merge-data-free.")
     with style.drawing():

@@ -20,6 +20,7 @@ from bench_merging.residual import Residual
 from bench_merging.result import Reshaped, Routed
 from bench_merging.state import StateDict, widened
 from harness import Context, Skip
+from harness.conformance import seeded
 
 Merged = StateDict | Routed | Reshaped
 Build = Callable[..., Merged]
@@ -38,8 +39,7 @@ class _Trunk(MLP):
 
 def _adapters() -> Adapted:
     """Return adapters of rank 2 on frozen weights, the same every time."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(3)
+    with seeded(3):
         return Adapted(_Trunk(), 2)
 
 
@@ -86,8 +86,7 @@ def _world(count: int, dtype: torch.dtype, trunk: Callable[[], nn.Module], *, on
         noise = {n: size * torch.randn(t.shape, generator=generator) for n, t in state.items() if t.is_floating_point()}
         return {n: (t + noise[n]).to(dtype) if n in noise else t + 1 for n, t in state.items()}
 
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+    with seeded(0):
         base = near(trunk().state_dict(), 0.1)
     heads = [nn.functional.normalize(torch.randn(5, CLASSES, generator=generator), dim=0) for _ in range(count)]
     if one_task:
@@ -120,8 +119,7 @@ def _merged_once(build: Build, dtype: torch.dtype) -> tuple[_World, Merged]:
 
 
 def _merge(build: Build, world: _World) -> Merged:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(5)
+    with seeded(5):
         return build(base=world.base, experts=world.experts, access=world.access())
 
 

@@ -8,6 +8,7 @@ from torch import nn
 from bench_merging.network import CNN, MLP, Network
 from bench_merging.result import Reshaped
 from harness import Context
+from harness.conformance import seeded
 
 Build = Callable[..., Reshaped]
 
@@ -32,8 +33,7 @@ def _model(network: Network) -> dict[str, torch.Tensor]:
 
 
 def _built(build: Build, network: Network) -> dict[str, torch.Tensor]:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(1)
+    with seeded(1):
         return dict(build(model=_model(network), network=network).state)
 
 

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from harness import Context
+from harness.conformance import seeded
 from harness.speed import trained
 from harness.train import Examples
 
@@ -15,8 +16,7 @@ WIDTH, HIDDEN = 6, 10
 
 
 def _built(build: Build) -> tuple[nn.Module, torch.Tensor]:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+    with seeded(0):
         return build(width=WIDTH, hidden=HIDDEN), torch.randn(3, 7, WIDTH)
 
 

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor, nn
 
+from harness.conformance import difference, seeded
+
 Build = Callable[..., nn.Module]
 
 BATCH, INPUTS, OUTPUTS = 2, 3, 2
@@ -32,7 +34,7 @@ def check_shape(build: Build) -> None:
 def check_batch_independence(build: Build) -> None:
     """In evaluation, a sample's output does not depend on the others of its batch."""
     for name, operator, a in _operators(build):
-        error = _difference(operator(a)[:1], operator(a[:1]))
+        error = difference(operator(a)[:1], operator(a[:1]))
         assert error <= ROUNDING, f"{name}: a sample alone and in a batch give outputs that differ by {error:.1e}"
 
 
@@ -56,7 +58,7 @@ def check_state_dict_round_trip(build: Build) -> None:
         torch.save(first.state_dict(), file)
         file.seek(0)
         second.load_state_dict(torch.load(file, weights_only=True))
-        error = _difference(second.eval()(a), expected)
+        error = difference(second.eval()(a), expected)
         assert error == 0, f"{name}: outputs before saving and after loading differ by {error:.1e}"
 
 
@@ -90,7 +92,7 @@ def check_linear(build: Build) -> None:
     """The output of 2 a - 3 b is 2 times that of a less 3 times that of b."""
     for name, operator, a in _operators(build):
         b = torch.randn_like(a)
-        error = _difference(operator(2 * a - 3 * b), 2 * operator(a) - 3 * operator(b))
+        error = difference(operator(2 * a - 3 * b), 2 * operator(a) - 3 * operator(b))
         assert error <= ROUNDING, f"{name}: superposition fails by {error:.1e}"
 
 
@@ -111,12 +113,5 @@ def _operators(
 
 
 def _build(build: Build, grid: list[int], boundary: str, seed: int = 0) -> nn.Module:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         return build(in_channels=INPUTS, out_channels=OUTPUTS, grid=grid, boundary=boundary)
-
-
-def _difference(actual: Tensor, expected: Tensor) -> float:
-    """Return max |actual - expected| / max |expected|."""
-    actual, expected = actual.detach(), expected.detach()
-    return float((actual - expected).abs().max() / expected.abs().max().clamp(min=1e-30))

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from bench_pde.denoisers.losses import LossName
+from harness.conformance import difference, seeded
 
 Build = Callable[..., nn.Module]
 
@@ -27,7 +28,7 @@ def check_shape(build: Build) -> None:
         assert x.shape == y.shape, f"{name}: {tuple(y.shape)} became {tuple(x.shape)}"
         assert x.dtype == y.dtype, f"{name}: the values are {x.dtype}"
         assert x.isfinite().all(), f"{name}: a value is not finite"
-        error = _difference(model(y[:1]), x[:1])
+        error = difference(model(y[:1]), x[:1])
         assert error <= ROUNDING, f"{name}: a sample alone and among others differ by {error:.1e}"
 
 
@@ -51,7 +52,7 @@ def check_gradients(build: Build) -> None:
             if parameter.grad is None:
                 with torch.no_grad():
                     parameter.add_(1)
-                changed = _difference(model(y), before)
+                changed = difference(model(y), before)
                 assert changed <= ROUNDING, f"{name}: no gradient reaches {key}, on which the output depends"
 
 
@@ -62,7 +63,7 @@ def check_no_grad(build: Build) -> None:
         with torch.no_grad():
             plain = model(y)
         assert not plain.requires_grad, f"{name}: the output leads back although no gradients are recorded"
-        assert _difference(plain, recorded) <= ROUNDING, f"{name}: recording gradients changes the output"
+        assert difference(plain, recorded) <= ROUNDING, f"{name}: recording gradients changes the output"
         assert torch.equal(y, before), f"{name}: the input was changed"
         assert not y.requires_grad, f"{name}: the input was changed"
 
@@ -96,7 +97,7 @@ def check_proximal(build: Build) -> None:
         model, y = model.double().eval(), y.double()
         at = y.clone().requires_grad_()
         (slope,) = torch.autograd.grad(model.potential(at).sum(), at)
-        error = _difference(model(y), slope)
+        error = difference(model(y), slope)
         assert error <= 1e-10, f"{name}: the output and the gradient of the potential differ by {error:.1e}"
         hessian = torch.autograd.functional.jacobian(lambda v, model=model: model(v).flatten(), y[:1]).reshape(
             y[0].numel(), -1
@@ -114,8 +115,7 @@ def check_proximal(build: Build) -> None:
 def _built(build: Build, seed: int = 0) -> Iterator[tuple[str, nn.Module, Tensor]]:
     accepted = 0
     for name, shape in SHAPES.items():
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with seeded(seed):
             try:
                 model = build(shape=shape)
             except ValueError:
@@ -123,9 +123,3 @@ def _built(build: Build, seed: int = 0) -> Iterator[tuple[str, nn.Module, Tensor
         accepted += 1
         yield name, model, torch.randn(6, *shape, generator=torch.Generator().manual_seed(7))
     assert accepted, f"the method accepts neither of the shapes {list(SHAPES.values())}"
-
-
-def _difference(actual: Tensor, expected: Tensor) -> float:
-    """Return max |actual - expected| / max |expected|."""
-    actual, expected = actual.detach(), expected.detach()
-    return float((actual - expected).abs().max() / expected.abs().max().clamp(min=1e-30))

@@ -7,11 +7,12 @@ import io
 from collections.abc import Callable, Iterator
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from bench_pde.fields.network import stored_numbers
 from bench_pde.fields.shapes import sphere
 from bench_pde.fields.signal import Signal
+from harness.conformance import difference, seeded
 
 Build = Callable[..., nn.Module]
 
@@ -28,7 +29,7 @@ def check_shape(build: Build) -> None:
         assert values.shape == expected, f"{name}: {tuple(points.shape)} points gave values {tuple(values.shape)}"
         assert values.dtype == torch.float32, f"{name}: the values are {values.dtype}"
         assert values.isfinite().all(), f"{name}: a value is not finite"
-        error = _difference(field(points[2:3]), values[2:3])
+        error = difference(field(points[2:3]), values[2:3])
         assert error <= ROUNDING, f"{name}: a point alone and among others give values that differ by {error:.1e}"
 
 
@@ -77,7 +78,7 @@ def check_state_dict_round_trip(build: Build) -> None:
         torch.save(first.state_dict(), file)
         file.seek(0)
         second.load_state_dict(torch.load(file, weights_only=True))
-        error = _difference(second(signal.points), first(signal.points))
+        error = difference(second(signal.points), first(signal.points))
         assert error == 0, f"{name}: values before saving and after loading differ by {error:.1e}"
 
 
@@ -92,12 +93,5 @@ def _signals() -> Iterator[tuple[str, Signal]]:
 
 def _built(build: Build, seed: int = 0) -> Iterator[tuple[str, Signal, nn.Module]]:
     for name, signal in _signals():
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with seeded(seed):
             yield name, signal, build(signal=signal, numbers=NUMBERS)
-
-
-def _difference(actual: Tensor, expected: Tensor) -> float:
-    """Return max |actual - expected| / max |expected|."""
-    actual, expected = actual.detach(), expected.detach()
-    return float((actual - expected).abs().max() / expected.abs().max().clamp(min=1e-30))

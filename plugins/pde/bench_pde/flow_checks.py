@@ -11,6 +11,7 @@ from torch import nn
 
 from bench_pde.problems.flow import taylor_green
 from bench_pde.problems.problem import Budget
+from harness.conformance import seeded
 
 Build = Callable[..., nn.Module]
 
@@ -65,7 +66,6 @@ def _solved(
     dt: float = 0.05,
     report: Callable[[int, float], None] = lambda step, loss: None,
 ) -> nn.Module:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         budget = Budget(STEPS, 20, 5, torch.Generator().manual_seed(seed), report)
         return build(flow=taylor_green(dt=dt, times=2), budget=budget)

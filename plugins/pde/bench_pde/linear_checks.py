@@ -16,6 +16,7 @@ from torch import Tensor
 from bench_pde.linear.poisson_systems import obstructed
 from bench_pde.linear.system import LinearSolver, System, Training, poisson
 from harness import Context
+from harness.conformance import difference, seeded
 
 Build = Callable[..., LinearSolver]
 
@@ -70,7 +71,7 @@ def check_scale(build: Build) -> None:
         solve = solver.prepared(system)
         one, eight = solve(b, TOLERANCE, LIMIT), solve(8 * b, TOLERANCE, LIMIT)
         assert one.iterations == eight.iterations, f"{name}: {one.iterations} and {eight.iterations} iterations"
-        error = _difference(eight.x, 8 * one.x)
+        error = difference(eight.x, 8 * one.x)
         assert error <= ROUNDING, f"{name}: solutions of b and 8 b differ by {error:.1e}, beyond the factor"
 
 
@@ -142,8 +143,7 @@ def _systems(build: Build, seed: int = 0) -> Iterator[tuple[str, LinearSolver, S
 def _build(
     build: Build, dimensions: int, seed: int = 0, report: Callable[[int, float], None] | None = None
 ) -> LinearSolver:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         options = {} if report is None else {"report": report}
         training = Training(STEPS, 4, torch.Generator().manual_seed(seed), **options)
         return build(example=_example(dimensions), training=training)
@@ -152,8 +152,3 @@ def _build(
 @functools.cache
 def _example(dimensions: int) -> System:
     return poisson(np.ones((8,) * dimensions, bool))
-
-
-def _difference(actual: Tensor, expected: Tensor) -> float:
-    """Return max |actual - expected| / max |expected|."""
-    return float((actual - expected).abs().max() / expected.abs().max().clamp(min=1e-30))

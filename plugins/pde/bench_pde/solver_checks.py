@@ -16,6 +16,7 @@ from bench_pde.problems.problem import Budget, Problem
 from bench_pde.problems.transport import moving_bump
 from bench_pde.solvers.field import Field, differentiated
 from harness import Skip
+from harness.conformance import difference, seeded
 
 Build = Callable[..., Field]
 
@@ -31,7 +32,7 @@ def check_shape(build: Build) -> None:
         assert u.dtype == torch.float64, f"{name}: the values are {u.dtype}"
         assert u.isfinite().all(), f"{name}: a value is not finite"
         assert field.axes == problem.axes, f"{name}: the field's axes are {field.axes!r}"
-        error = _difference(field(points[:1]), u[:1])
+        error = difference(field(points[:1]), u[:1])
         assert error <= ROUNDING, f"{name}: a point alone and among others give values that differ by {error:.1e}"
 
 
@@ -41,7 +42,7 @@ def check_derivatives(build: Build) -> None:
         names = ("", *problem.axes, *(2 * axis for axis in problem.axes))
         own, automatic = field.derivatives(points, names), differentiated(field, problem.axes, points, names)
         for derivative in names:
-            error = _difference(own[derivative], automatic[derivative])
+            error = difference(own[derivative], automatic[derivative])
             assert error <= ROUNDING, f"{name}: the derivative {derivative!r} is off by {error:.1e}"
 
 
@@ -72,7 +73,7 @@ def check_state_dict_round_trip(build: Build) -> None:
         torch.save(first.state_dict(), file)
         file.seek(0)
         second.load_state_dict(torch.load(file, weights_only=True))
-        error = _difference(second(points), first(points))
+        error = difference(second(points), first(points))
         assert error <= ROUNDING, f"{name}: values before saving and after loading differ by {error:.1e}"
 
 
@@ -108,13 +109,6 @@ def _solved(build: Build, seed: int = 0) -> Iterator[tuple[str, Problem, Field, 
 def _solve(
     build: Build, problem: Problem, seed: int = 0, report: Callable[[int, float], None] = lambda step, loss: None
 ) -> Field:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         generator = torch.Generator().manual_seed(seed)
         return build(problem=problem, budget=Budget(STEPS, 20, 5, generator, report))
-
-
-def _difference(actual: Tensor, expected: Tensor) -> float:
-    """Return max |actual - expected| / max |expected|."""
-    actual, expected = actual.detach(), expected.detach()
-    return float((actual - expected).abs().max() / expected.abs().max().clamp(min=1e-30))

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from bench_pde.methods.fno import FNO, SpectralConvolution
+from harness.conformance import in_float64, seeded
 
 GIVEN = {"out_channels": 1, "boundary": "periodic"}
 
@@ -14,11 +15,8 @@ def count(model):
 
 @pytest.fixture(autouse=True)
 def _float64():
-    default = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
-    torch.manual_seed(0)
-    yield
-    torch.set_default_dtype(default)
+    with in_float64(), seeded(0):
+        yield
 
 
 def convolution(symbol, dimensions):

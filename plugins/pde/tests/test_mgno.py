@@ -5,15 +5,13 @@ import torch
 
 from bench_pde.methods.mgno import MgNO, VCycle
 from bench_pde.operator_limits import mgno
+from harness.conformance import in_float64, seeded
 
 
 @pytest.fixture(autouse=True)
 def _float64():
-    default = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
-    torch.manual_seed(0)
-    yield
-    torch.set_default_dtype(default)
+    with in_float64(), seeded(0):
+        yield
 
 
 def _sizes(levels):

@@ -10,6 +10,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from harness.conformance import difference, seeded
+
 Build = Callable[..., nn.Module]
 
 BATCH, LOOKBACK, HORIZON, SERIES, CALENDAR = 3, 96, 24, 3, 4
@@ -31,7 +33,7 @@ def check_batch_independence(build: Build) -> None:
     """The forecast of a window does not depend on the others of its batch."""
     model, x, c = _built(build)
     model.eval()
-    error = _difference(model(x, c)[:1], model(x[:1], c[:1]))
+    error = difference(model(x, c)[:1], model(x[:1], c[:1]))
     assert error <= ROUNDING, f"a window alone and in a batch give forecasts that differ by {error:.1e}"
 
 
@@ -52,7 +54,7 @@ def check_state_dict_round_trip(build: Build) -> None:
     torch.save(saved.state_dict(), file)
     file.seek(0)
     fresh.load_state_dict(torch.load(file, weights_only=True))
-    error = _difference(fresh.eval()(x, c), saved.eval()(x, c))
+    error = difference(fresh.eval()(x, c), saved.eval()(x, c))
     assert error <= ROUNDING, f"forecasts before saving and after loading differ by {error:.1e}"
 
 
@@ -61,8 +63,7 @@ def check_deterministic(build: Build) -> None:
     losses = []
     for _ in range(2):
         model, x, c = _built(build)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
+        with seeded(0):
             losses.append(_loss(model, x, c))
     assert torch.equal(*losses), "two models from one seed have different losses"
 
@@ -72,7 +73,7 @@ def check_shift(build: Build) -> None:
     model, x, c = _built(build)
     model.eval()
     shift = torch.tensor([-3.0, 0.5, 7.0], dtype=x.dtype)
-    error = _difference(model(x + shift, c), model(x, c) + shift)
+    error = difference(model(x + shift, c), model(x, c) + shift)
     assert error <= SHIFT_TOLERANCE, f"with numbers added to the series, forecasts are off by {error:.1e}"
 
 
@@ -82,7 +83,7 @@ def check_separate(build: Build) -> None:
     model.eval()
     y, turned, changed = model(x, c), model(x.flip(-1), c), x.clone()
     changed[..., 0] += torch.sin(torch.arange(LOOKBACK, dtype=x.dtype))
-    error = max(_difference(turned, y.flip(-1)), _difference(model(changed, c)[..., 1:], y[..., 1:]))
+    error = max(difference(turned, y.flip(-1)), difference(model(changed, c)[..., 1:], y[..., 1:]))
     assert error <= ROUNDING, f"the forecast of a series depends on the others, by {error:.1e}"
 
 
@@ -93,8 +94,7 @@ def _built(
     noise = torch.Generator().manual_seed(7)
     x = torch.randn(BATCH, LOOKBACK, series, dtype=torch.float64, generator=noise)
     c = torch.rand(BATCH, LOOKBACK, calendar, dtype=torch.float64, generator=noise) - 0.5
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         model = build(lookback=LOOKBACK, horizon=HORIZON, series=series, calendar=calendar)
     return model.double().train(), x, c
 
@@ -103,9 +103,3 @@ def _loss(model: nn.Module, x: Tensor, c: Tensor) -> Tensor:
     target = torch.sin(torch.arange(BATCH * HORIZON * x.shape[-1], dtype=x.dtype)).view(BATCH, HORIZON, -1)
     output = model(x, c)
     return model.loss(output, target) if hasattr(model, "loss") else (output - target).square().mean()
-
-
-def _difference(actual: Tensor, expected: Tensor) -> float:
-    """Return max |actual - expected| / max |expected|."""
-    actual, expected = actual.detach(), expected.detach()
-    return float((actual - expected).abs().max() / expected.abs().max().clamp(min=1e-30))

@@ -9,6 +9,8 @@ from torch import nn
 
 from bench_sequence import SEQUENCE_MIXER, checks
 from bench_sequence.lstm import LSTM
+from bench_sequence.probing import BATCH, D_MODEL, L_MAX, effect, form_for_trait, noise, widened
+from harness.conformance import in_float64
 
 
 class Average(nn.Module):
@@ -356,10 +358,10 @@ def test_layers_without_param_groups_pass():
 
 
 def test_a_recurrence_that_forgets_noise_is_still_bidirectional():
-    with checks._float64(), torch.no_grad():
-        layer = checks._build(LSTM, causal=False)
-        noise = checks._noise(checks.BATCH, checks.L_MAX, checks.D_MODEL)
-        assert checks._effect(layer, noise, source=-1, target=0) < checks.ROUNDING
+    with in_float64(), torch.no_grad():
+        layer = form_for_trait(LSTM, causal=False)
+        normal = noise(BATCH, L_MAX, D_MODEL)
+        assert effect(layer, normal, source=-1, target=0) < checks.ROUNDING
     checks.check_bidirectional(LSTM)
 
 
@@ -367,8 +369,8 @@ def test_complex_parameters_widen_to_complex128():
     layer = nn.Module()
     layer.real, layer.complex = nn.Parameter(torch.ones(1)), nn.Parameter(torch.ones(1, dtype=torch.complex64))
     layer.register_buffer("count", torch.ones(1, dtype=torch.int64))
-    with checks._float64():
-        checks._widened(layer)
+    with in_float64():
+        widened(layer)
     assert [layer.real.dtype, layer.complex.dtype, layer.count.dtype] == [torch.float64, torch.complex128, torch.int64]
 
 

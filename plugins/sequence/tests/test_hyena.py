@@ -7,16 +7,15 @@ import torch
 
 from bench_sequence.hyena import Hyena
 from bench_sequence.implicit_filter import ImplicitFilter
+from harness.conformance import in_float64, seeded
 
 B, L, H = 2, 24, 4
 
 
 @pytest.fixture(autouse=True)
 def _float64():
-    torch.set_default_dtype(torch.float64)
-    torch.manual_seed(0)
-    yield
-    torch.set_default_dtype(torch.float32)
+    with in_float64(), seeded(0):
+        yield
 
 
 def toeplitz(kernel, length):

@@ -16,16 +16,15 @@ from bench_sequence.hyperzzw import (
     convolve_each,
     standardised,
 )
+from harness.conformance import in_float64, seeded
 
 B, S, C = 3, 6, 4
 
 
 @pytest.fixture(autouse=True)
 def _float64():
-    torch.set_default_dtype(torch.float64)
-    torch.manual_seed(0)
-    yield
-    torch.set_default_dtype(torch.float32)
+    with in_float64(), seeded(0):
+        yield
 
 
 def build(**parameters):

@@ -4,14 +4,13 @@ import pytest
 import torch
 
 from bench_sequence.lru import LRU
+from harness.conformance import in_float64, seeded
 
 
 @pytest.fixture(autouse=True)
 def float64():
-    torch.set_default_dtype(torch.float64)
-    torch.manual_seed(0)
-    yield
-    torch.set_default_dtype(torch.float32)
+    with in_float64(), seeded(0):
+        yield
 
 
 @pytest.mark.parametrize("causal", [True, False])

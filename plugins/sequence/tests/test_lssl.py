@@ -13,14 +13,13 @@ from bench_sequence.hippo import nplr
 from bench_sequence.krylov import krylov
 from bench_sequence.lssl import LSSL, discretise
 from bench_sequence.s4 import S4
+from harness.conformance import in_float64, seeded
 
 
 @pytest.fixture(autouse=True)
 def _float64():
-    torch.set_default_dtype(torch.float64)
-    torch.manual_seed(0)
-    yield
-    torch.set_default_dtype(torch.float32)
+    with in_float64(), seeded(0):
+        yield
 
 
 def legs(N):

@@ -9,14 +9,13 @@ from torch.nn.functional import silu, softplus
 from bench_sequence.mamba import Mamba
 from bench_sequence.s4d import S4D
 from bench_sequence.s6 import S6, selective_scan
+from harness.conformance import in_float64, seeded
 
 
 @pytest.fixture(autouse=True)
 def float64():
-    torch.set_default_dtype(torch.float64)
-    torch.manual_seed(0)
-    yield
-    torch.set_default_dtype(torch.float32)
+    with in_float64(), seeded(0):
+        yield
 
 
 def system(L, H=3, N=4):

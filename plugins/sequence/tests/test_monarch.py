@@ -11,14 +11,13 @@ from torch.utils.flop_counter import FlopCounterMode
 from bench_sequence.convolution import causal_convolution, two_sided_convolution
 from bench_sequence.monarch import fourier_blocks, monarch_convolution, monarch_product
 from bench_sequence.monarch_mixer import MonarchMixer
+from harness.conformance import in_float64, seeded
 
 
 @pytest.fixture(autouse=True)
 def _float64():
-    torch.set_default_dtype(torch.float64)
-    torch.manual_seed(0)
-    yield
-    torch.set_default_dtype(torch.float32)
+    with in_float64(), seeded(0):
+        yield
 
 
 def random_blocks(b, p):

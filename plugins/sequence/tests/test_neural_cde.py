@@ -7,16 +7,15 @@ import torch
 from torch.linalg import matrix_exp
 
 from bench_sequence.neural_cde import NeuralCDE, System, log_signatures
+from harness.conformance import in_float64, seeded
 
 C, HIDDEN = 3, 4
 
 
 @pytest.fixture(autouse=True)
 def _float64():
-    torch.set_default_dtype(torch.float64)
-    torch.manual_seed(0)
-    yield
-    torch.set_default_dtype(torch.float32)
+    with in_float64(), seeded(0):
+        yield
 
 
 def system(control="hermite", solver="rk4", channels=C, window=4):

@@ -11,14 +11,13 @@ from bench_sequence.s4_ptd import S4PTD
 from bench_sequence.s4d import S4D
 from bench_sequence.s5 import S5
 from bench_sequence.s5_ptd import S5PTD
+from harness.conformance import in_float64, seeded
 
 
 @pytest.fixture(autouse=True)
 def float64():
-    torch.set_default_dtype(torch.float64)
-    torch.manual_seed(0)
-    yield
-    torch.set_default_dtype(torch.float32)
+    with in_float64(), seeded(0):
+        yield
 
 
 def relative_error(actual, expected):

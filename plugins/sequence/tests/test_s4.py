@@ -6,15 +6,13 @@ from numpy.polynomial import Legendre
 
 from bench_sequence.hippo import MATRICES, nplr
 from bench_sequence.s4 import S4
+from harness.conformance import in_float64, seeded
 
 
 @pytest.fixture(autouse=True)
 def float64():
-    default = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
-    torch.manual_seed(0)
-    yield
-    torch.set_default_dtype(default)
+    with in_float64(), seeded(0):
+        yield
 
 
 def perturbed(*, d_model=4, **params):

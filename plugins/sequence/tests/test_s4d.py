@@ -7,6 +7,7 @@ from bench_sequence import convolution
 from bench_sequence.hippo import legs, nplr
 from bench_sequence.s4 import S4
 from bench_sequence.s4d import S4D, initial_system
+from harness.conformance import in_float64, seeded
 
 INITS = ("legs", "lin", "inv", "quad", "real", "random")
 DISCRETIZATIONS = ("zoh", "bilinear")
@@ -14,11 +15,8 @@ DISCRETIZATIONS = ("zoh", "bilinear")
 
 @pytest.fixture(autouse=True)
 def float64():
-    default = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
-    torch.manual_seed(0)
-    yield
-    torch.set_default_dtype(default)
+    with in_float64(), seeded(0):
+        yield
 
 
 def system(layer):

@@ -9,14 +9,13 @@ from torch.nn.functional import interpolate, pad
 
 from bench_sequence.convolution import causal_convolution
 from bench_sequence.sgconv import SGConv
+from harness.conformance import in_float64, seeded
 
 
 @pytest.fixture(autouse=True)
 def _float64():
-    torch.set_default_dtype(torch.float64)
-    torch.manual_seed(0)
-    yield
-    torch.set_default_dtype(torch.float32)
+    with in_float64(), seeded(0):
+        yield
 
 
 def borders(d, scales):

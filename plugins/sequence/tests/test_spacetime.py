@@ -8,14 +8,13 @@ from bench_sequence import companion
 from bench_sequence.convolution import causal_convolution
 from bench_sequence.spacetime import SpaceTime, normalised, residual_filters
 from bench_sequence.spacetime_network import ClosedLoop, SpaceTimeNetwork, forecast_loss
+from harness.conformance import in_float64, seeded
 
 
 @pytest.fixture(autouse=True)
 def float64():
-    torch.set_default_dtype(torch.float64)
-    torch.manual_seed(0)
-    yield
-    torch.set_default_dtype(torch.float32)
+    with in_float64(), seeded(0):
+        yield
 
 
 def close(actual, expected, atol=1e-11):

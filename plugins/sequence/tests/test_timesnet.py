@@ -9,16 +9,15 @@ from torch.nn.functional import conv1d, conv2d, gelu
 from bench_sequence import timesnet
 from bench_sequence.timesnet import Inception, TimesNet, convolved
 from bench_sequence.timesnet_network import TimesNetForecaster
+from harness.conformance import in_float64, seeded
 
 B, L, H = 3, 48, 4
 
 
 @pytest.fixture(autouse=True)
 def _float64():
-    torch.set_default_dtype(torch.float64)
-    torch.manual_seed(0)
-    yield
-    torch.set_default_dtype(torch.float32)
+    with in_float64(), seeded(0):
+        yield
 
 
 def build(**parameters):
