@@ -4,10 +4,11 @@
 
 Experts are random weights in safetensors files, shaped like a transformer of 768 channels. Every measurement is a
 process of its own that reads the files and writes the merged one; a round takes one of the pass, of each method and,
-with `--mergekit`, of its program `mergekit-pytorch` on the same files, one after the other. Times are CPU seconds of
-the process less the median of those that only start, so that what else the machine does counts little; ratios are
-medians over rounds. Memory is the largest that the process has been seen to hold, mapped files left out, beyond what
-one that only starts holds, as a multiple of one model.
+with `--mergekit`, of its program `mergekit-pytorch` on the same files, one after the other. Times are of the process
+less the median of those that only start: CPU seconds, with which what else the machine does interferes little, and
+seconds on the clock. Ratios are of medians over rounds, and left out where one is too short to be told from start-up.
+Memory is the largest that the process has been seen to hold,
+mapped files left out, beyond what one that only starts holds, as a multiple of one model.
 """
 
 import argparse
@@ -20,10 +21,11 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 CHANNELS = 768
 START, PEER = "start", " by mergekit"
+SHORTEST = 0.1  # seconds that can be told from what start-up varies by
 METHODS = ("average", "task_arithmetic", "slerp", "model_stock", "dare", "ties", "pcb", "opcm", "tsv_m", "iso_c")
 # What mergekit calls it, with the nearest parameters. It trims every tensor on its own (ties), and rescales what DARE
 # leaves to the tensor's norm of before: these two are not quite the same.
@@ -35,6 +37,14 @@ PEERS: dict[str, dict[str, Any]] = {
     "dare": {"merge_method": "dare_linear", "weight": 0.3, "density": 0.5, "normalize": False},
     "ties": {"merge_method": "ties", "weight": 1.0, "density": 0.2, "normalize": True},
 }
+
+
+class Taken(NamedTuple):
+    """What a process has taken."""
+
+    cpu: float  # seconds
+    wall: float  # seconds
+    held: float  # MiB
 
 
 def shapes(parameters: float) -> dict[str, tuple[int, ...]]:
@@ -102,9 +112,9 @@ def mergekit(program: str, name: str, files: Sequence[Path], out: Path) -> list[
     return [program, str(written), str(out)]
 
 
-def measured(command: Sequence[str]) -> tuple[float, float]:
-    """Run a command; return its CPU seconds and the most MiB that it held. Stops where it fails."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+def measured(command: Sequence[str]) -> Taken:
+    """Run a command. Stops where it fails."""
+    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
         held = 0.0
@@ -114,8 +124,8 @@ def measured(command: Sequence[str]) -> tuple[float, float]:
         if process.returncode:
             output.seek(0)
             sys.exit(f"{' '.join(command[:3])} … failed:\n{output.read()[-2000:].decode(errors='replace')}")
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, held
+    after, wall = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter() - start
+    return Taken(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, wall, held)
 
 
 def anonymous(process: int) -> float:
@@ -127,16 +137,16 @@ def anonymous(process: int) -> float:
     return sum(int(line.split()[1]) / 1024 for line in lines if line.startswith("RssAnon:"))
 
 
-def round_of(options: argparse.Namespace, files: Sequence[Path], folder: Path) -> Iterator[tuple[str, float, float]]:
-    """Yield what was measured, its CPU seconds and MiB; start-up is in both."""
+def round_of(options: argparse.Namespace, files: Sequence[Path], folder: Path) -> Iterator[tuple[str, Taken]]:
+    """Yield what was measured and what it took, start-up included."""
     own = [sys.executable, __file__, "--threads", str(options.threads), "--out", str(folder / "merged")]
     if options.mergekit:
-        yield START + PEER, *measured([options.mergekit, "--help"])
+        yield START + PEER, measured([options.mergekit, "--help"])
     for name in (START, "pass", *options.methods):
         chosen = files[:3] if name == "slerp" else files
-        yield name, *measured([*own, "--work", name, "--files", *map(str, chosen)])
+        yield name, measured([*own, "--work", name, "--files", *map(str, chosen)])
         if options.mergekit and name in PEERS:
-            yield name + PEER, *measured(mergekit(options.mergekit, name, chosen, folder / "peer"))
+            yield name + PEER, measured(mergekit(options.mergekit, name, chosen, folder / "peer"))
 
 
 def main() -> None:
@@ -154,39 +164,46 @@ def main() -> None:
     if options.work:
         work(options.work, options.files, options.out, options.threads)
         return
-    found: dict[str, list[tuple[float, float]]] = {}
+    found: dict[str, list[Taken]] = {}
     with tempfile.TemporaryDirectory() as folder:
         files = draw(Path(folder), options.parameters, options.experts)
         model = files[0].stat().st_size / 2**20
         for _ in range(options.rounds):
-            for name, seconds, mib in round_of(options, files, Path(folder)):
-                print(f"# {name}: {seconds:.2f} CPU seconds, {mib:.0f} MiB", file=sys.stderr, flush=True)
-                found.setdefault(name, []).append((seconds, mib))
+            for name, taken in round_of(options, files, Path(folder)):
+                line = f"# {name}: {taken.cpu:.2f} CPU seconds, {taken.wall:.2f} s, {taken.held:.0f} MiB"
+                print(line, file=sys.stderr, flush=True)
+                found.setdefault(name, []).append(taken)
     show(found, model, options)
 
 
-def show(found: dict[str, list[tuple[float, float]]], model: float, options: argparse.Namespace) -> None:
+def show(found: dict[str, list[Taken]], model: float, options: argparse.Namespace) -> None:
     taken = {name: beyond(values, found[START + PEER * name.endswith(PEER)]) for name, values in found.items()}
-    passes = [seconds for seconds, _ in taken["pass"]]
-    print(f"{options.experts} experts of {model:.0f} MiB; one pass takes {statistics.median(passes):.2f} CPU seconds")
+    once = taken["pass"].cpu
+    print(f"{options.experts} experts of {model:.0f} MiB; one pass takes {once:.2f} CPU seconds")
     for name in options.methods:
-        seconds = [seconds for seconds, _ in taken[name]]
-        line = f"{name:<16} {statistics.median(seconds):7.2f} s {ratio(seconds, passes):6.1f} passes"
-        line += f" {max(mib for _, mib in taken[name]) / model:5.1f} models held"
-        if peer := taken.get(name + PEER):
-            line += f" {ratio(seconds, [seconds for seconds, _ in peer]):6.2f} of mergekit's time"
-            line += f", which holds {max(mib for _, mib in peer) / model:.1f}"
+        ours = taken[name]
+        line = (
+            f"{name:<16} {ours.cpu:7.2f} CPU s {ratio(ours.cpu, once):>5} passes {ours.held / model:5.1f} models held"
+        )
+        if theirs := taken.get(name + PEER):
+            line += f" {ratio(ours.cpu, theirs.cpu):>5} of mergekit's CPU time"
+            line += f" {ratio(ours.wall, theirs.wall):>5} of its time on the clock"
+            line += f" {theirs.held / model:5.1f} models held by it"
         print(line)
 
 
-def beyond(values: Sequence[tuple[float, float]], starts: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Return CPU seconds and MiB beyond the median of those of a process that only starts."""
-    seconds, held = (statistics.median(one) for one in zip(*starts, strict=True))
-    return [(max(taken - seconds, 0.0), max(mib - held, 0.0)) for taken, mib in values]
+def beyond(values: Sequence[Taken], starts: Sequence[Taken]) -> Taken:
+    """Return the median times and the largest memory beyond the medians of a process that only starts."""
+    cpu, wall, held = (statistics.median(one) for one in zip(*starts, strict=True))
+    return Taken(
+        statistics.median(one.cpu for one in values) - cpu,
+        statistics.median(one.wall for one in values) - wall,
+        max(one.held for one in values) - held,
+    )
 
 
-def ratio(one: Sequence[float], other: Sequence[float]) -> float:
-    return statistics.median(a / max(b, 1e-9) for a, b in zip(one, other, strict=True))
+def ratio(one: float, other: float) -> str:
+    return f"{one / other:.2f}" if min(one, other) > SHORTEST else "-"
 
 
 if __name__ == "__main__":
