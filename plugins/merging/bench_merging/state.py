@@ -14,6 +14,7 @@ from torch import Tensor
 from harness import BenchError
 
 StateDict = Mapping[str, Tensor]
+Merge = Callable[[list[Tensor], Tensor], object]  # writes into the second what it makes of the blocks of all models
 
 BLOCK = 131_072  # entries: a sum of blocks stays in the cache of a core, and few enough are taken one by one
 
@@ -53,9 +54,7 @@ def blocks(name: str, models: Sequence[StateDict], *, stacked: bool = False) -> 
         yield [part.float() for part in parts]
 
 
-def by_blocks(
-    name: str, models: Sequence[StateDict], merge: Callable[[list[Tensor]], Tensor], *, stacked: bool = False
-) -> Tensor:
+def by_blocks(name: str, models: Sequence[StateDict], merge: Merge, *, stacked: bool = False) -> Tensor:
     """Return the merge of one tensor, float32, of which `merge` makes one block from those of all models."""
     return flattened([name], models, merge, stacked=stacked).view(models[0][name].shape)
 
@@ -99,20 +98,14 @@ def assemble(base: StateDict, value: Callable[[str], Tensor], experts: Sequence[
 def flat_magnitudes(base: StateDict, expert: StateDict, names: Sequence[str] | None = None) -> Tensor:
     """Return |tau| of a whole model, or of the named tensors of it, as one vector, (D,) float32."""
     chosen = floating(base) if names is None else names
-    return flattened(chosen, [base, expert], lambda parts: (parts[1] - parts[0]).abs_())
+    return flattened(chosen, [base, expert], lambda parts, out: torch.sub(parts[1], parts[0], out=out).abs_())
 
 
-def flattened(
-    names: Sequence[str],
-    models: Sequence[StateDict],
-    value: Callable[[list[Tensor]], Tensor],
-    *,
-    stacked: bool = False,
-) -> Tensor:
-    """Return what `value` makes of the blocks of the named tensors as one vector, (D,) float32."""
+def flattened(names: Sequence[str], models: Sequence[StateDict], merge: Merge, *, stacked: bool = False) -> Tensor:
+    """Return what `merge` makes of the blocks of the named tensors as one vector, (D,) float32."""
     result, start = torch.empty(sum(models[0][name].numel() for name in names)), 0
     for parts in (parts for name in names for parts in blocks(name, models, stacked=stacked)):
-        result[start : start + len(parts[0])] = value(parts)
+        merge(parts, result[start : start + len(parts[0])])
         start += len(parts[0])
     return result
 

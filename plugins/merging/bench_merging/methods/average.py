@@ -19,4 +19,8 @@ def average(*, base: StateDict, experts: Sequence[StateDict], access: Access) ->
 
 def mean(name: str, experts: Sequence[StateDict]) -> Tensor:
     """Return the mean of one tensor over the experts, float32."""
-    return by_blocks(name, experts, lambda parts: reduce(Tensor.add_, parts[1:], parts[0].clone()).div_(len(parts)))
+    return by_blocks(name, experts, _mean)
+
+
+def _mean(parts: Sequence[Tensor], out: Tensor) -> None:
+    reduce(Tensor.add_, parts[1:], out.copy_(parts[0])).div_(len(parts))

@@ -40,13 +40,13 @@ def dare(
     def value(name: str) -> Tensor:
         streams = [_stream(seed, i, name) for i in range(len(experts))]
 
-        def merge(parts: Sequence[Tensor]) -> Tensor:
+        def merge(parts: Sequence[Tensor], out: Tensor) -> None:
             origin, *others = parts
-            total = torch.zeros_like(origin)
+            out.zero_()
             for stream, other in zip(streams, others, strict=True):
                 kept = torch.from_numpy(stream.random(len(origin), dtype=np.float32) >= drop)
-                total += (other - origin).mul_(kept)
-            return total.mul_(scale * factor).add_(origin)
+                out += (other - origin).mul_(kept)
+            out.mul_(scale * factor).add_(origin)
 
         return by_blocks(name, [base, *experts], merge)
 

@@ -38,10 +38,10 @@ def model_stock(*, base: StateDict, experts: Sequence[StateDict], access: Access
     def value(name: str) -> Tensor:
         gram = torch.zeros(len(experts), len(experts), dtype=torch.float64)
 
-        def centre(parts: list[Tensor]) -> Tensor:
+        def centre(parts: Sequence[Tensor], out: Tensor) -> None:
             tau = updates(parts)
             gram.add_(tau @ tau.T)  # in the same reading: the weights may lie in files that memory cannot hold
-            return tau.mean(0)
+            torch.mean(tau, 0, out=out)
 
         towards = by_blocks(name, models, centre)
         return towards.mul_(ratio(gram)).add_(base[name])

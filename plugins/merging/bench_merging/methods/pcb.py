@@ -73,8 +73,8 @@ def pcb(
     rules = _Rules(keep, clip, inter, drop, mask, intra)
     competition = _Competition(base, experts, rules)
 
-    def merge(parts: Sequence[Tensor]) -> Tensor:
-        return parts[0] + scale * competition.shares(updates(parts)).sum(0)
+    def merge(parts: Sequence[Tensor], out: Tensor) -> None:
+        torch.add(parts[0], scale * competition.shares(updates(parts)).sum(0), out=out)
 
     return assemble(base, lambda name: by_blocks(name, [base, *experts], merge, stacked=True), experts)
 
@@ -172,9 +172,9 @@ class _Competition:
     def _bounds(self, i: int) -> tuple[float, float]:
         """Return the threshold t_i and the largest score of expert i."""
 
-        def scores(parts: Sequence[Tensor]) -> Tensor:
+        def scores(parts: Sequence[Tensor], out: Tensor) -> None:
             tau = updates(parts)
-            return self._score(tau, self._normalised(tau), i)
+            out.copy_(self._score(tau, self._normalised(tau), i))
 
         every = flattened(self.names, [self.base, *self.experts], scores, stacked=True).numpy()
         place = min(len(every) - 1, int(len(every) * (1 - self.rules.keep)))
@@ -226,7 +226,7 @@ class _Competition:
     def _pair(self, i: int, j: int) -> tuple[float, float, float]:
         """Return the limits of tau_i tau_j, and the divisor of the softmax over all entries."""
         models = [self.base, self.experts[i], self.experts[j]]
-        every = flattened(self.names, models, lambda parts: updates(parts).prod(0), stacked=True)
+        every = flattened(self.names, models, lambda parts, out: torch.prod(updates(parts), 0, out=out), stacked=True)
         low, high = float(every.min()), float(every.max())
         return low, high, float(_unit(every, low, high).exp_().sum(dtype=torch.float64))
 

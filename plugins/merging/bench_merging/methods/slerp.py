@@ -44,10 +44,11 @@ def slerp(
     def value(name: str) -> Tensor:
         one, other = shares(products(name, models, pair), t)
 
-        def merge(parts: Sequence[Tensor]) -> Tensor:
+        def merge(parts: Sequence[Tensor], out: Tensor) -> None:
             a, b = pair(parts)
-            found = one * a + other * b
-            return found if of == "weights" else found.add_(parts[0])
+            torch.add(one * a, other * b, out=out)
+            if of == "task-vectors":
+                out += parts[0]
 
         return by_blocks(name, models, merge, stacked=True)
 

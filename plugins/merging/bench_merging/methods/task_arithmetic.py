@@ -8,6 +8,7 @@ The paper chooses `scale` on validation data (method `tuned`); 0.3 is what later
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor
 
 from bench_merging import limits
@@ -20,11 +21,11 @@ def task_arithmetic(
 ) -> dict[str, Tensor]:
     """Return the base with the scaled sum of the task vectors added. Raises ValueError: see `limits.scaled`."""
     limits.scaled(scale=scale)
-    return assemble(
-        base,
-        lambda name: by_blocks(name, [base, *experts], lambda parts: _sum(parts).mul_(scale).add_(parts[0])),
-        experts,
-    )
+
+    def merge(parts: Sequence[Tensor], out: Tensor) -> None:
+        _sum(parts, out).mul_(scale).add_(parts[0])
+
+    return assemble(base, lambda name: by_blocks(name, [base, *experts], merge), experts)
 
 
 def summed(name: str, base: StateDict, experts: Sequence[StateDict]) -> Tensor:
@@ -32,9 +33,9 @@ def summed(name: str, base: StateDict, experts: Sequence[StateDict]) -> Tensor:
     return by_blocks(name, [base, *experts], _sum)
 
 
-def _sum(parts: Sequence[Tensor]) -> Tensor:
+def _sum(parts: Sequence[Tensor], out: Tensor) -> Tensor:
     origin, first, *others = parts
-    total = first - origin
+    torch.sub(first, origin, out=out)
     for other in others:
-        total += other - origin
-    return total
+        out += other - origin
+    return out

@@ -53,8 +53,8 @@ def ties(
     thresholds = trim_thresholds(base, experts, keep)
     sign = majority(base, experts, thresholds)
 
-    def merge(parts: Sequence[Tensor]) -> Tensor:
-        return parts[0] + scale * disjoint_merge(trim(updates(parts), thresholds), sign, rule)
+    def merge(parts: Sequence[Tensor], out: Tensor) -> None:
+        torch.add(parts[0], scale * disjoint_merge(trim(updates(parts), thresholds), sign, rule), out=out)
 
     return assemble(base, lambda name: by_blocks(name, [base, *experts], merge, stacked=True), experts)
 
