@@ -142,8 +142,8 @@ def test_cma_es_finds_the_top_of_an_ill_conditioned_quadratic():
         seen.append(x)
         return -float((scales * (x - target).square()).sum())
 
-    best, value = cma_es(fitness, torch.full((6,), 0.5), sigma=0.2, evaluations=1500, low=0.0, high=1.0)
-    assert len(seen) <= 1500
+    best, value = cma_es(fitness, torch.full((6,), 0.5), sigma=0.2, evaluations=2500, low=0.0, high=1.0)
+    assert len(seen) <= 2500
     torch.testing.assert_close(best, target, rtol=0, atol=1e-4)
     assert value == fitness(best)
     assert all(((x >= 0) & (x <= 1)).all() for x in seen)

@@ -94,7 +94,7 @@ def test_of_one_expert_all_that_it_has_changed_is_retrieved(draw):
 
 def test_masks_keep_far_more_of_the_experts_than_one_model(small_pool):
     pool = small_pool(0)
-    masked = tall_masks(base=pool.base, experts=pool.experts, access=access(None, 5), thresholds=[0.4])
+    masked = tall_masks(base=pool.base, experts=pool.experts, access=access(None, 5), thresholds=[0.6])
     one = task_arithmetic(base=pool.base, experts=pool.experts, access=None)
     experts, apart, together = (
         sum(evaluation.accuracies(pool, model, "test")) / 5
