@@ -33,9 +33,11 @@ import pytest
 
 from harness import scoring
 from harness.catalog import load_catalog
-from harness.drills import ExecutorCase, executor_cases
 from harness.errors import BenchError, Stopped
 from harness.spec import JSON, Build, Context, Method, Outputs
+
+pytest.register_assert_rewrite("harness.drills")  # before its import, so that what fails says what it has found
+from harness.drills import ExecutorCase, executor_cases  # noqa: E402
 
 __all__ = [
     "Bench",

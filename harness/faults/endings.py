@@ -21,6 +21,7 @@ from harness.errors import Skip
 MIB = 2**20
 CEILING = 3072  # MiB: what hogs take where nobody ends them
 OUTLIVES = 300  # seconds that a child lasts where nobody ends it
+NOTICED = 30  # seconds within which what watches over memory sees what is taken, on a machine that is busy
 
 
 def done() -> None:
@@ -109,6 +110,7 @@ def eats_memory() -> None:
     for _ in range(CEILING // 16):
         held.append(b"x" * (16 * MIB))
         time.sleep(0.005)
+    time.sleep(NOTICED)
     raise RuntimeError(f"nothing keeps it from taking {CEILING} MiB")
 
 
@@ -118,6 +120,7 @@ def eats_memory_in_children() -> None:
     for _ in range(CEILING // 96):
         subprocess.Popen([sys.executable, "-S", "-c", program])
         time.sleep(0.05)
+    time.sleep(NOTICED)
     raise RuntimeError(f"nothing keeps its children from taking {CEILING} MiB")
 
 
