@@ -7,8 +7,8 @@ process of its own that reads the files and writes the merged one; a round takes
 with `--mergekit`, of its program `mergekit-pytorch` on the same files, one after the other. Times are of the process
 less the median of those that only start: CPU seconds, with which what else the machine does interferes little, and
 seconds on the clock. Ratios are of medians over rounds, and left out where one is too short to be told from start-up.
-Memory is the largest that the process has been seen to hold,
-mapped files left out, beyond what one that only starts holds, as a multiple of one model.
+Memory is the largest that the process has been seen to hold, mapped files left out, beyond what one that only starts
+holds, as a multiple of one model.
 """
 
 import argparse
@@ -182,9 +182,8 @@ def show(found: dict[str, list[Taken]], model: float, options: argparse.Namespac
     print(f"{options.experts} experts of {model:.0f} MiB; one pass takes {once:.2f} CPU seconds")
     for name in options.methods:
         ours = taken[name]
-        line = (
-            f"{name:<16} {ours.cpu:7.2f} CPU s {ratio(ours.cpu, once):>5} passes {ours.held / model:5.1f} models held"
-        )
+        line = f"{name:<16} {ours.cpu:7.2f} CPU s {ratio(ours.cpu, once):>5} passes"
+        line += f" {ours.held / model:5.1f} models held"
         if theirs := taken.get(name + PEER):
             line += f" {ratio(ours.cpu, theirs.cpu):>5} of mergekit's CPU time"
             line += f" {ratio(ours.wall, theirs.wall):>5} of its time on the clock"

@@ -36,6 +36,7 @@ def _axis(metric: str, better: str = "", unit: str = "") -> str:
 
 
 def scores(results: Results, boards: Sequence[Leaderboard]) -> pd.DataFrame:
+    """Return each method's score on each task, mean and 95 % t-interval, its seeds and its published number."""
     beside: Mapping[tuple[str, str, str], Published] = published_beside(results)
     rows = []
     for board in boards:
@@ -76,6 +77,7 @@ def _cost(results: Results, boards: Sequence[Leaderboard]) -> str:
 
 
 def pareto(results: Results, boards: Sequence[Leaderboard], overviews: Sequence[Overview]) -> pd.DataFrame:
+    """Return the score and one cost of each method on each task and over all, with those on the front marked."""
     cost = _cost(results, boards)
     if not cost:
         return pd.DataFrame()
