@@ -22,7 +22,7 @@ from harness.stats.across import Scope
 from harness.stats.intervals import Interval
 from harness.stats.scaling import exponent
 
-COSTS = ("seconds_per_step", "seconds_per_call", "parameters")  # what quality is drawn against
+COSTS = ("seconds_per_step", "seconds_per_call")  # what quality is drawn against, before other times and other costs
 SIZED = ("seconds_per_step", "seconds_per_call", "peak_memory", "flops_per_call")  # what is drawn against size
 
 
@@ -62,7 +62,7 @@ def scores(results: Results, boards: Sequence[Leaderboard]) -> pd.DataFrame:
 
 
 def _cost(results: Results, boards: Sequence[Leaderboard]) -> str:
-    """Return the cost that tells most standings apart; of several the first of `COSTS`."""
+    """Return the cost that tells most standings apart; of several the first of `COSTS`, of times, of all."""
     names = [
         name
         for board in boards
@@ -73,7 +73,8 @@ def _cost(results: Results, boards: Sequence[Leaderboard]) -> str:
     if not names:
         return ""
     most = max(names.count(name) for name in set(names))
-    return next(name for name in dict.fromkeys([*COSTS, *names]) if names.count(name) == most)
+    times = [name for name in names if results.metrics[name]["unit"] == "s"]
+    return next(name for name in dict.fromkeys([*COSTS, *times, "parameters", *names]) if names.count(name) == most)
 
 
 def pareto(results: Results, boards: Sequence[Leaderboard], overviews: Sequence[Overview]) -> pd.DataFrame:

@@ -1,6 +1,7 @@
 """Plots: right data, and no label over another, whatever the names and however many."""
 
 import itertools
+import json
 import math
 
 import numpy as np
@@ -247,6 +248,13 @@ def test_quality_is_drawn_against_a_cost_that_differs(made):
     rows.loc[rows["metric"] == "parameters", "value"] = 1.0
     absent = plots(Results(rows, found._headers))["pareto"].absent
     assert absent == "no cost was measured of two methods on one task, or all cost the same"
+
+
+def test_quality_is_drawn_against_any_time_rather_than_against_size(made):
+    found = made(2, 3, 2)
+    rows = found.history.replace({"metric": {"seconds_per_step": "solve_seconds"}})
+    headers = json.loads(json.dumps(found._headers).replace("seconds_per_step", "solve_seconds"))
+    assert set(plots(Results(rows, headers))["pareto"].table["cost_axis"]) == {"solve_seconds (s)"}
 
 
 def test_files_hold_what_was_drawn_and_are_the_same_again(made, tmp_path):
