@@ -73,7 +73,7 @@ def _cost(results: Results, boards: Sequence[Leaderboard]) -> str:
     if not names:
         return ""
     most = max(names.count(name) for name in set(names))
-    times = [name for name in names if results.metrics[name]["unit"] == "s"]
+    times = [name for name, metric in results.metrics.items() if metric["unit"] == "s"]
     return next(name for name in dict.fromkeys([*COSTS, *times, "parameters", *names]) if names.count(name) == most)
 
 
