@@ -46,7 +46,7 @@ def blocks(name: str, models: Sequence[StateDict], *, stacked: bool = False) -> 
     """Yield one tensor in blocks of its entries: for each block that of every model, (n,) float32.
 
     What is merged entry by entry is merged so: memory that is new to the process costs more than the arithmetic. Where
-    they are `stacked`, a block is as large with those of all models: threads that wait for each other cost more still.
+    they are `stacked`, a block is as large with those of all models, so that the stack stays in a core's cache.
     """
     size = BLOCK // len(models) if stacked else BLOCK
     every = (model[name].reshape(-1).split(size) for model in models)  # an empty tensor has one empty block
